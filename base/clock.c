@@ -28,9 +28,9 @@ void clock_format_date(int64_t wall_sec, char out[CLOCK_DATE_CAP])
     struct tm tm;
 
     gmtime_r(&when, &tm);
-    snprintf(text, sizeof(text), "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * tm.tm_wday,
-             tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min,
-             tm.tm_sec);
+    snprintf(text, sizeof(text), "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT",
+             &days[3 * (size_t)tm.tm_wday], tm.tm_mday, &months[3 * (size_t)tm.tm_mon],
+             tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
     memcpy(out, text, CLOCK_DATE_CAP - 1);
     out[CLOCK_DATE_CAP - 1] = '\0';
 }

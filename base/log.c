@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define LOG_LINE_CAP 2048
+/* One write of up to PIPE_BUF bytes never mixes with another's. */
+#define LOG_LINE_CAP    4096
+#define LOG_MESSAGE_CAP 1024
 
 static struct {
     int fd;
@@ -56,8 +58,8 @@ static void log_put_safe(struct text *out, const char *message, bool json)
 
 void log_line(enum log_level level, const char *format, ...)
 {
-    char message[LOG_LINE_CAP / 2];
-    char line[LOG_LINE_CAP * 4];
+    char message[LOG_MESSAGE_CAP];
+    char line[LOG_LINE_CAP];
     char stamp[CLOCK_STAMP_CAP];
     struct text out = text_over(line, sizeof(line) - 1);
     va_list args;

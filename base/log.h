@@ -9,8 +9,16 @@
  */
 #include "base/macro.h"
 
-enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
-enum log_format { LOG_TEXT, LOG_JSON };
+enum log_level {
+    LOG_ERROR,
+    LOG_WARN,
+    LOG_INFO,
+    LOG_DEBUG
+};
+enum log_format {
+    LOG_TEXT,
+    LOG_JSON
+};
 
 /* `who` names the process ("supervisor", "shard 0"); it is copied. */
 void log_open(int fd, const char *who, enum log_level level, enum log_format format);
@@ -22,7 +30,7 @@ uint64_t log_lost(void);
 /* What the level in use lets through; for callers that would work to build a line. */
 int log_enabled(enum log_level level);
 
-#define LOG_ERR(...)  log_line(LOG_ERROR, __VA_ARGS__)
-#define LOG_WRN(...)  log_line(LOG_WARN, __VA_ARGS__)
-#define LOG_INF(...)  log_line(LOG_INFO, __VA_ARGS__)
-#define LOG_DBG(...)  log_line(LOG_DEBUG, __VA_ARGS__)
+#define LOG_ERR(...) log_line(LOG_ERROR, __VA_ARGS__)
+#define LOG_WRN(...) log_line(LOG_WARN, __VA_ARGS__)
+#define LOG_INF(...) log_line(LOG_INFO, __VA_ARGS__)
+#define LOG_DBG(...) log_line(LOG_DEBUG, __VA_ARGS__)

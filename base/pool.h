@@ -3,9 +3,9 @@
 /*
  * pool - slots of one size, mapped once, handed out last-in first-out.
  *
- * Role: connections, transactions, body blocks. The mapping is reserved at start and touched slot by
- * slot, so that room for a peak costs nothing until the peak comes. Owner: the shard. A free slot is
- * poisoned for AddressSanitizer. Limit: `cap` slots; pool_take returns NULL beyond.
+ * Role: connections, transactions, body blocks. The mapping is reserved at start and touched slot
+ * by slot, so that room for a peak costs nothing until the peak comes. Owner: the shard. A free
+ * slot is poisoned for AddressSanitizer. Limit: `cap` slots; pool_take returns NULL beyond.
  */
 #include "base/macro.h"
 

@@ -36,7 +36,8 @@ static inline bool slice_equal(struct slice a, struct slice b)
 /* Drops the first `n` bytes; `n` must not exceed the length. */
 static inline struct slice slice_skip(struct slice s, size_t n)
 {
-    return (struct slice){s.ptr + n, s.len - n};
+    /* Nothing may be added to a NULL pointer, not even nothing. */
+    return (struct slice){n > 0 ? s.ptr + n : s.ptr, s.len - n};
 }
 
 /* The same bytes without regard to ASCII case (never the locale's). */

@@ -49,7 +49,7 @@ static void wheel_run_slot(struct wheel *wheel, struct list_node *slot)
 
     /* Moved aside first: a timer that re-arms itself into this slot must wait for its turn. */
     list_init(&due);
-    list_for_each_safe(pos, after, slot) {
+    list_for_each_safe (pos, after, slot) {
         const struct wheel_timer *timer = CONTAINER_OF(pos, struct wheel_timer, node);
 
         if (timer->due_ns <= wheel->tick * WHEEL_TICK_NS) {

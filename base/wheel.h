@@ -4,8 +4,9 @@
  * wheel - timers of one shard: one wheel of 1,024 slots of 32 ms.
  *
  * Role: deadlines of connections and transactions. Setting, moving and clearing is O(1); a deadline
- * beyond one turn (32 s) waits in its slot for more turns. A timer fires never early and at most one
- * slot late. Rejected: one linked time-out for each ring operation, which costs half a microsecond.
+ * beyond one turn (32 s) waits in its slot for more turns. A timer fires never early and at most
+ * one slot late. Rejected: one linked time-out for each ring operation, which costs half a
+ * microsecond.
  */
 #include "base/list.h"
 

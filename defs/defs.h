@@ -3,10 +3,10 @@
 /*
  * defs - from a definition set to an image, and what an image says of itself.
  *
- * Role: reads a set (a folder as the configuration guide describes it, or a folder of such folders), hands each
- * line to match_build, and writes one image: a header, the metadata, and the match section, in one file without
- * pointers that any number of processes map read-only. Runs in: the compiler process and `baleen defs`; opening
- * an image runs everywhere.
+ * Role: reads a set (a folder as the configuration guide describes it, or a folder of such
+ * folders), hands each line to match_build, and writes one image: a header, the metadata, and the
+ * match section, in one file without pointers that any number of processes map read-only. Runs in:
+ * the compiler process and `baleen defs`; opening an image runs everywhere.
  */
 #include "base/slice.h"
 
@@ -25,11 +25,16 @@ struct defs_meta {
     uint32_t certified;
 };
 
-/* How many lines of one kind were read, used, and could not be used. */
+/*
+ * What became of the set: lines = used + skipped + unusable. Blank lines and comments are no lines.
+ * Files of a kind that this engine does not match are left out as a whole.
+ */
 struct defs_counts {
-    uint64_t files;
+    uint64_t files;    /* Read line by line. */
+    uint64_t left_out; /* Files, and folders of lists. */
     uint64_t lines;
     uint64_t used;
+    uint64_t skipped; /* Meant for an older or a newer functionality level. */
     uint64_t unusable;
 };
 
@@ -37,9 +42,9 @@ struct defs_counts {
 typedef void (*defs_report_fn)(void *ctx, const char *file, unsigned line, const char *reason);
 
 /*
- * Compiles the set at `path` into `fd` (a fresh memfd or file, written from 0). False with one line in `error` when the
- * set is refused: not there, set.yaml does not parse, nothing usable, a system failure. With `strict` one
- * unusable line refuses the set.
+ * Compiles the set at `path` into `fd` (a fresh memfd or file, written from 0). False with one line
+ * in `error` when the set is refused: not there, set.yaml does not parse, nothing usable, a system
+ * failure. With `strict` one unusable line refuses the set.
  */
 struct defs_compile {
     const char *path;
@@ -61,15 +66,15 @@ struct defs_image {
 };
 
 /*
- * Maps the image in `fd` and checks magic, format version, length and, when `verify` is set, the digest (the supervisor does
- * once; shards map what it sealed). -EBADMSG when it is no image.
+ * Maps the image in `fd` and checks magic, format version, length and, when `verify` is set, the
+ * digest (the supervisor does once; shards map what it sealed). -EBADMSG when it is no image.
  */
 MUST_CHECK int defs_image_open(struct defs_image *image, int fd, bool verify);
 void defs_image_close(struct defs_image *image);
 
 /*
- * The tag of contract section 7: a digest of the definitions, of the options that can change a verdict or a response (as
- * config_write_verdict_keys writes them) and of the engine's version.
+ * The tag of contract section 7: a digest of the definitions, of the options that can change a
+ * verdict or a response (as config_write_verdict_keys writes them) and of the engine's version.
  */
 void defs_istag(const uint8_t digest[DEFS_DIGEST_LEN], struct slice options, const char *version,
                 char out[DEFS_ISTAG_CAP]);

@@ -3,10 +3,10 @@
 /*
  * config - what the operator asked for, as one flat block.
  *
- * Role: the supervisor reads the YAML file and the `-s key=value` overrides into a `struct config` without pointers,
- * so that it travels to every shard as a sealed memfd and can be digested for the ISTag. One table (config.def)
- * lists every key once: name, type, default, limits, whether it can change a verdict or a response, whether a
- * reload can apply it, and its line of documentation.
+ * Role: the supervisor reads the YAML file and the `-s key=value` overrides into a `struct config`
+ * without pointers, so that it travels to every shard as a sealed memfd and can be digested for the
+ * ISTag. One table (config.def) lists every key once: name, type, default, limits, whether it can
+ * change a verdict or a response, whether a reload can apply it, and its line of documentation.
  * Errors: one line naming file, line, key and what is allowed.
  */
 #include "base/slice.h"
@@ -23,19 +23,42 @@
 /* Durations are nanoseconds, sizes are bytes. */
 #define CONFIG_AUTO UINT32_MAX /* The value of `auto` in a uint32_t. */
 
-enum config_profile { CONFIG_PROFILE_GUIDE, CONFIG_PROFILE_STANDARD };
-enum config_infected { CONFIG_INFECTED_REPLACE, CONFIG_INFECTED_FORBID };
-enum config_scan_types { CONFIG_SCAN_ALL, CONFIG_SCAN_ALL_BUT };
-enum config_early_head { CONFIG_EARLY_SQUID, CONFIG_EARLY_OFF, CONFIG_EARLY_ALL };
-enum config_verdict { CONFIG_PASS, CONFIG_BLOCK };
+enum config_profile {
+    CONFIG_PROFILE_GUIDE,
+    CONFIG_PROFILE_STANDARD
+};
+enum config_infected {
+    CONFIG_INFECTED_REPLACE,
+    CONFIG_INFECTED_FORBID
+};
+enum config_scan_types {
+    CONFIG_SCAN_ALL,
+    CONFIG_SCAN_ALL_BUT
+};
+enum config_early_head {
+    CONFIG_EARLY_SQUID,
+    CONFIG_EARLY_OFF,
+    CONFIG_EARLY_ALL
+};
+enum config_verdict {
+    CONFIG_PASS,
+    CONFIG_BLOCK
+};
 enum config_action {
     CONFIG_ACTION_SCANREPAIRDELETE,
     CONFIG_ACTION_SCANREPAIR,
     CONFIG_ACTION_SCANDELETE,
     CONFIG_ACTION_SCAN,
 };
-enum config_ring { CONFIG_RING_AUTO, CONFIG_RING_URING, CONFIG_RING_EPOLL };
-enum config_log_format { CONFIG_LOG_TEXT, CONFIG_LOG_JSON };
+enum config_ring {
+    CONFIG_RING_AUTO,
+    CONFIG_RING_URING,
+    CONFIG_RING_EPOLL
+};
+enum config_log_format {
+    CONFIG_LOG_TEXT,
+    CONFIG_LOG_JSON
+};
 
 struct config_list {
     uint32_t len;
@@ -48,6 +71,8 @@ struct config_alias {
     uint32_t profile; /* enum config_profile */
 };
 
+/* In the order of the table, not of the sizes.
+ * NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding) */
 struct config {
     struct config_list listen;
     struct config_list listen_tls;
@@ -104,7 +129,8 @@ struct config {
     uint32_t limits_depth;
     uint64_t limits_time_ns;
     uint32_t limits_head;
-    uint64_t limits_body_memory; /* Bytes of bodies that one shard keeps in memory; more goes to files. */
+    uint64_t limits_body_memory; /* Bytes of bodies that one shard keeps in memory; more goes to
+                                    files. */
 
     struct config_list mail_block_subjects;
     struct config_list mail_block_attachments;
@@ -139,8 +165,9 @@ struct config_override {
 void config_init(struct config *config);
 
 /*
- * Defaults, then the file (NULL: none), then the overrides in their order (a list key given again is appended to). On a
- * refusal returns false and writes one line to `error`; `config` is then untouched.
+ * Defaults, then the file (NULL: none), then the overrides in their order (a list key given again
+ * is appended to). On a refusal returns false and writes one line to `error`; `config` is then
+ * untouched.
  */
 MUST_CHECK bool config_load(struct config *config, const char *file,
                             const struct config_override *overrides, size_t overrides_len,
@@ -157,12 +184,13 @@ void config_write(const struct config *config, struct text *out);
 void config_reference(struct text *out);
 
 /*
- * The keys in which two configurations differ and that a running engine cannot take over (listen, shards, user, ...),
- * comma-separated; empty when a reload applies everything.
+ * The keys in which two configurations differ and that a running engine cannot take over (listen,
+ * shards, user, ...), comma-separated; empty when a reload applies everything.
  */
 void config_restart_keys(const struct config *a, const struct config *b, struct text *out);
 
-/* Writes "key=value" lines of all keys that can change a verdict or a response: what the ISTag digests. */
+/* Writes "key=value" lines of all keys that can change a verdict or a response: what the ISTag
+ * digests. */
 void config_write_verdict_keys(const struct config *config, struct text *out);
 
 /* Largest text the writers above make. */

@@ -3,9 +3,10 @@
 /*
  * build - from signatures to the match section of a definition image.
  *
- * Role: collects signatures, chooses one trigger for each, compiles the Hyperscan databases (for AVX2 and below, so that
- * an image can be shared by hosts), lays out verifier programs, hash tables and names, and writes one block
- * without pointers that match_db_open uses in place. Runs in: the compiler process, tests, `baleen defs`.
+ * Role: collects signatures, chooses one trigger for each, compiles the Hyperscan databases (for
+ * AVX2 and below, so that an image can be shared by hosts), lays out verifier programs, hash tables
+ * and names, and writes one block without pointers that match_db_open uses in place. Runs in: the
+ * compiler process, tests, `baleen defs`.
  */
 #include "base/slice.h"
 
@@ -16,7 +17,8 @@ enum match_build_status {
     MATCH_BUILD_BAD_PATTERN, /* The body does not parse; match_builder_error says why. */
     MATCH_BUILD_BAD_OFFSET,
     MATCH_BUILD_BAD_HASH,
-    MATCH_BUILD_UNSUPPORTED, /* Legal, but of a kind this engine does not match; the error says which. */
+    MATCH_BUILD_UNSUPPORTED, /* Legal, but of a kind this engine does not match; the error says
+                                which. */
 };
 
 /* Attributes of a name (threats.tsv). */
@@ -39,14 +41,15 @@ MUST_CHECK int match_builder_add_threat(struct match_builder *builder,
                                         const struct match_threat *threat);
 
 /*
- * A ClamAV body signature (.ndb): `target` 0 to 14, `offset` and `body` as they stand in the line. Negative errno, or
- * an enum match_build_status.
+ * A ClamAV body signature (.ndb): `target` 0 to 14, `offset` and `body` as they stand in the line.
+ * Negative errno, or an enum match_build_status.
  */
 MUST_CHECK int match_builder_add_body(struct match_builder *builder, struct slice name,
                                       unsigned target, struct slice offset, struct slice body);
 
 /*
- * A whole-file hash: 32, 40 or 64 hex digits; `size` UINT64_MAX stands for any size. `allow` puts it on the allow list
+ * A whole-file hash: 32, 40 or 64 hex digits; `size` UINT64_MAX stands for any size. `allow` puts
+ * it on the allow list
  * (.fp, .sfp): a body with that hash is clean whatever matches.
  */
 MUST_CHECK int match_builder_add_hash(struct match_builder *builder, struct slice name,
@@ -56,8 +59,8 @@ MUST_CHECK int match_builder_add_hash(struct match_builder *builder, struct slic
 uint32_t match_builder_len(const struct match_builder *builder);
 
 /*
- * Compiles everything. `*out_image` is malloc'ed (free it), 64-byte aligned through offsets only. The same
- * signatures in the same order give the same bytes.
+ * Compiles everything. `*out_image` is malloc'ed (free it), 64-byte aligned through offsets only.
+ * The same signatures in the same order give the same bytes.
  */
 MUST_CHECK int match_builder_finish(struct match_builder *builder, uint8_t **out_image,
                                     size_t *out_len);

@@ -3,9 +3,9 @@
 /*
  * filetype - what kind of file this is, from its first bytes.
  *
- * Role: picks the trigger database (ClamAV target types) and tells excluded or harmless types. Table-driven, one
- * line a type. FILETYPE_PROBE bytes are enough for every entry; fewer (a short body) give the best
- * answer they allow.
+ * Role: picks the trigger database (ClamAV target types) and tells excluded or harmless types.
+ * Table-driven, one line a type. FILETYPE_PROBE bytes are enough for every entry; fewer (a short
+ * body) give the best answer they allow.
  */
 #include "base/slice.h"
 

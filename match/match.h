@@ -3,13 +3,14 @@
 /*
  * match - what is in these bytes.
  *
- * Role: runs one body through the definitions: the file type from its first bytes picks the database, Hyperscan
- * finds triggers while the bytes arrive, the verifier checks the rest of a signature against the kept
- * body, hashes are computed only where a signature has that size.
- * Owners: `match_db` belongs to a process (opened over a read-only image, shared by mapping, counted by its
- * user); `match_body` is embedded in a transaction and borrows a stream and hash slot from the db's pools.
- * Memory: all of it is taken by match_db_open; feeding a body never calls malloc.
- * Limits: a budget of verifying steps for each body (MATCH_OVER_BUDGET), pending candidates for each body.
+ * Role: runs one body through the definitions: the file type from its first bytes picks the
+ * database, Hyperscan finds triggers while the bytes arrive, the verifier checks the rest of a
+ * signature against the kept body, hashes are computed only where a signature has that size.
+ * Owners: `match_db` belongs to a process (opened over a read-only image, shared by mapping,
+ * counted by its user); `match_body` is embedded in a transaction and borrows a stream and hash
+ * slot from the db's pools. Memory: all of it is taken by match_db_open; feeding a body never calls
+ * malloc. Limits: a budget of verifying steps for each body (MATCH_OVER_BUDGET), pending candidates
+ * for each body.
  */
 #include "base/slice.h"
 
@@ -18,15 +19,19 @@ struct match_db;
 /* How the verifier and the hasher reach bytes that were fed before. */
 struct match_source {
     /*
-     * The bytes at `offset` (always below what was fed so far): returns where they are and how many lie there
-     * in one piece in `*out_len` (at least 1), or NULL when they cannot be had (an I/O error). Valid until the
-     * next call.
+     * The bytes at `offset` (always below what was fed so far): returns where they are and how many
+     * lie there in one piece in `*out_len` (at least 1), or NULL when they cannot be had (an I/O
+     * error). Valid until the next call.
      */
     const uint8_t *(*at)(void *ctx, uint64_t offset, size_t *out_len);
     void *ctx;
 };
 
-enum match_kind { MATCH_VIRUS, MATCH_MAIL_POLICY, MATCH_CONTAINER }; /* The Type of X-Infection-Found. */
+enum match_kind {
+    MATCH_VIRUS,
+    MATCH_MAIL_POLICY,
+    MATCH_CONTAINER
+}; /* The Type of X-Infection-Found. */
 
 /* Strings live as long as the db. */
 struct match_finding {
@@ -50,26 +55,28 @@ enum match_status {
 struct match_pending {
     uint32_t signature;
     uint64_t trigger_end; /* Offset behind the trigger's last byte. */
+    uint64_t need;        /* Decided when so many bytes are there, or at the end. */
 };
 
 struct match_body {
     struct match_db *db; /* NULL when idle. All fields are private. */
     struct match_source source;
-    void *slot;           /* Stream, dedupe bitmap and digests, from the db's pools. */
-    uint64_t fed;         /* Bytes seen. */
-    uint64_t budget;      /* Verifying steps left. */
-    uint64_t hash_at;     /* Progress of the hashes at the end. */
+    void *slot;            /* Stream, dedupe bitmap and digests, from the db's pools. */
+    uint64_t fed;          /* Bytes seen. */
+    uint64_t budget;       /* Verifying steps left. */
+    uint64_t hash_at;      /* Progress of the hashes at the end. */
+    uint32_t direct_at[2]; /* Next signature in place: generic ones, those of the type. */
     uint32_t pending_len;
-    uint32_t found;       /* Index of the signature found. */
+    uint32_t found; /* Index of the threat found, or UINT32_MAX. */
     uint8_t state;
-    uint8_t type;         /* enum filetype, once known. */
+    uint8_t type; /* enum filetype, once known. */
     struct match_pending pending[MATCH_PENDING_MAX];
 };
 
 /*
- * Opens the match section of an image (what match_build wrote). `bodies_max` bounds the bodies under way at one time in this
- * process. `image` must stay mapped until match_db_close. -EBADMSG when the bytes are not a match section of
- * this version or fail their checks, -ENOMEM.
+ * Opens the match section of an image (what match_build wrote). `bodies_max` bounds the bodies
+ * under way at one time in this process. `image` must stay mapped until match_db_close. -EBADMSG
+ * when the bytes are not a match section of this version or fail their checks, -ENOMEM.
  */
 MUST_CHECK int match_db_open(struct match_db **out_db, struct slice image, uint32_t bodies_max);
 void match_db_close(struct match_db *db);
@@ -78,7 +85,7 @@ void match_db_close(struct match_db *db);
 struct match_counts {
     uint32_t patterns; /* Body signatures. */
     uint32_t hashes;
-    uint32_t allowed;  /* Hashes of the allow list. */
+    uint32_t allowed; /* Hashes of the allow list. */
     uint32_t triggers;
     uint32_t databases;
 };
@@ -93,7 +100,8 @@ MUST_CHECK enum match_status match_body_feed(struct match_body *body, struct sli
                                              struct match_finding *out);
 
 /*
- * The body is complete. Work that takes longer than about 200 microseconds is cut into slices: MATCH_AGAIN means call again.
+ * The body is complete. Work that takes longer than about 200 microseconds is cut into slices:
+ * MATCH_AGAIN means call again.
  */
 MUST_CHECK enum match_status match_body_end(struct match_body *body, struct match_finding *out);
 

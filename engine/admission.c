@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/admission.h"
+
+#include "base/assert.h"
+#include "engine/conn.h"
+#include "engine/respond.h"
+#include "engine/shard.h"
+#include "engine/txn.h"
+
+/* Blocks that stay free for bodies that have begun: new requests wait first. */
+#define ADMISSION_BLOCKS_RESERVE 32
+
+static bool admission_memory_low(const struct shard *shard)
+{
+    const struct pool *blocks = &shard->store.blocks;
+
+    return blocks->used + ADMISSION_BLOCKS_RESERVE > blocks->cap;
+}
+
+enum admission_result admission_probe(const struct txn *txn)
+{
+    const struct generation_file *file = txn->generation->file;
+    const struct shard *shard = txn->shard;
+    const bool waits = txn->route.profile == CONFIG_PROFILE_STANDARD;
+
+    if (txn->conn->over_limit && shard_sum_connections(shard) > file->max_connections) {
+        return waits ? ADMISSION_WAIT : ADMISSION_REFUSE_CONNS;
+    }
+    if (shard_sum_active(shard) >= file->queue_threshold) {
+        return waits ? ADMISSION_WAIT : ADMISSION_REFUSE_QUEUE;
+    }
+    return ADMISSION_OK;
+}
+
+static void admission_notify(struct shard *shard, bool busy)
+{
+    if (busy == shard->notified_busy || !shard->current->config->admission_notify) {
+        return;
+    }
+    shard->notified_busy = busy;
+    if (busy) {
+        LOG_WRN("the queue threshold is reached: %llu requests are active",
+                (unsigned long long)shard_sum_active(shard));
+    } else {
+        LOG_INF("below the queue threshold again");
+    }
+}
+
+static void admission_count(struct txn *txn)
+{
+    txn->counted = true;
+    counters_add(&txn->shard->counters->requests_active, 1);
+}
+
+enum admission_result admission_enter(struct txn *txn)
+{
+    struct shard *shard = txn->shard;
+    enum admission_result result = admission_probe(txn);
+
+    ASSERT(!txn->counted);
+    if (result == ADMISSION_OK && admission_memory_low(shard)) {
+        result = ADMISSION_WAIT;
+    }
+    /* Who waits already goes first. */
+    if (result == ADMISSION_OK && txn->route.profile == CONFIG_PROFILE_STANDARD &&
+        !list_is_empty(&shard->waiting)) {
+        result = ADMISSION_WAIT;
+    }
+    if (result == ADMISSION_OK) {
+        admission_count(txn);
+    } else {
+        admission_notify(shard, true);
+    }
+    if (result == ADMISSION_WAIT) {
+        list_append(&shard->waiting, &txn->wait_node);
+        counters_add(&shard->counters->requests_waiting, 1);
+        conn_set_deadline(txn->conn, txn->generation->config->admission_wait_ns);
+    }
+    return result;
+}
+
+static void admission_unwait(struct txn *txn)
+{
+    if (!list_is_empty(&txn->wait_node)) {
+        list_unlink(&txn->wait_node);
+        counters_sub(&txn->shard->counters->requests_waiting, 1);
+    }
+}
+
+void admission_leave(struct txn *txn)
+{
+    admission_unwait(txn);
+    if (txn->counted) {
+        txn->counted = false;
+        counters_sub(&txn->shard->counters->requests_active, 1);
+    }
+}
+
+void admission_expire(struct txn *txn)
+{
+    admission_unwait(txn);
+    /* The request goes on as one whose verdict the overload policy has given. */
+    if (txn->generation->config->admission_overload == CONFIG_BLOCK) {
+        txn_set_violation(txn, MATCH_CONTAINER, "Baleen.Overload");
+        txn->verdict = TXN_FOUND;
+    } else {
+        txn->verdict = TXN_SKIPPED;
+    }
+    LOG_WRN("%s: waited %llu ms for admission, answered by admission.overload",
+            conn_peer(txn->conn),
+            (unsigned long long)(txn->generation->config->admission_wait_ns / NS_PER_MS));
+    admission_count(txn);
+    txn_goto(txn, TXN_STEP_heads);
+}
+
+void admission_run(struct shard *shard)
+{
+    struct list_node *node;
+
+    if (list_is_empty(&shard->waiting)) {
+        admission_notify(shard,
+                         shard->notified_busy && shard_sum_active(shard) > 0 &&
+                             shard_sum_active(shard) >= shard->current->file->queue_threshold);
+        return;
+    }
+    while ((node = shard->waiting.next) != &shard->waiting) {
+        struct txn *txn = CONTAINER_OF(node, struct txn, wait_node);
+
+        if (admission_memory_low(shard) || admission_probe(txn) != ADMISSION_OK) {
+            return;
+        }
+        admission_unwait(txn);
+        admission_count(txn);
+        conn_set_deadline(txn->conn, txn->generation->config->icap_progress_timeout_ns);
+        txn_goto(txn, TXN_STEP_heads);
+        conn_run(txn->conn);
+    }
+}

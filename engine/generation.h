@@ -1,0 +1,62 @@
+#pragma once
+/* SPDX-License-Identifier: MIT */
+/*
+ * generation - one configuration and one definition image that belong together.
+ *
+ * Role: what a request is judged by from its head to its answer. The supervisor makes a generation
+ * (two sealed memfds: a generation file and the image) and hands it to every shard; a shard adopts
+ * it at its next turn, requests that run keep their pin on the one they began with, and the last
+ * unpin drops it. Owner: the shard's list. Memory: the mappings, the match database, the texts
+ * below; made at adoption.
+ */
+#include "base/list.h"
+#include "defs/defs.h"
+#include "engine/service.h"
+
+struct match_db;
+
+#define GENERATION_PAGE_MAX KIB(32)
+#define GENERATION_TEXT_CAP 4096
+
+/* What the supervisor writes into the generation memfd. */
+struct generation_file {
+    char magic[8]; /* "BLNGEN1" */
+    uint64_t number;
+    char istag[DEFS_ISTAG_CAP];
+    struct config config;
+    uint32_t max_connections; /* `auto` resolved. */
+    uint32_t queue_threshold; /* `auto` resolved. */
+    uint32_t page_len;
+    char page[GENERATION_PAGE_MAX]; /* Template of the block page. */
+};
+
+/* Header lines of one service that do not change from answer to answer. */
+struct generation_service {
+    struct slice ident;   /* ISTag line to Service-ID line, without Date. */
+    struct slice options; /* OPTIONS: lines between Date and Allow. */
+    struct slice
+        options_end; /* OPTIONS: lines behind Allow, without Connection, Encapsulated and body. */
+    struct slice attributes; /* The attribute list chunk with its framing, empty for AV services. */
+};
+
+struct generation {
+    struct list_node node;
+    uint64_t number;
+    uint32_t pins; /* Requests that use it, and one for being current. */
+    const struct generation_file *file;
+    const struct config *config;
+    struct defs_image image;
+    struct match_db *db;
+    int root_fds[CONFIG_LIST_MAX]; /* filemod.roots, -1 where one cannot be opened. */
+    int quarantine_fd;             /* filemod.quarantine_dir, -1: none. */
+    struct generation_service services[SERVICE_COUNT];
+    char text[SERVICE_COUNT * GENERATION_TEXT_CAP]; /* Behind the slices above. */
+};
+
+/*
+ * Maps both descriptors (and closes neither), opens the match database for `bodies_max` bodies.
+ * Negative errno: nothing was adopted.
+ */
+MUST_CHECK int generation_new(struct generation **out, int file_fd, int image_fd,
+                              uint32_t bodies_max);
+void generation_free(struct generation *generation);

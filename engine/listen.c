@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/listen.h"
+
+#include "base/log.h"
+#include "base/slice.h"
+#include "engine/config.h"
+#include "engine/config_address.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define LISTEN_BACKLOG 4096
+
+static int listen_open_one(const struct sockaddr_storage *addr, socklen_t addr_len)
+{
+    const int on = 1;
+    const int fd = socket(addr->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+    if (fd < 0) {
+        return -errno;
+    }
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
+    if (addr->ss_family == AF_INET6) {
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    }
+    if (bind(fd, (const struct sockaddr *)addr, addr_len) < 0 || listen(fd, LISTEN_BACKLOG) < 0) {
+        const int r = -errno;
+
+        close(fd);
+        return r;
+    }
+    return fd;
+}
+
+/* Somebody else's socket on the address would share its connections: SO_REUSEPORT lets it. */
+static bool listen_is_taken(const struct sockaddr_storage *addr, socklen_t addr_len)
+{
+    const int fd = socket(addr->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    const int on = 1;
+    bool taken = false;
+
+    if (fd >= 0) {
+        setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+        if (addr->ss_family == AF_INET6) {
+            setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+        }
+        taken = bind(fd, (const struct sockaddr *)addr, addr_len) < 0 && errno == EADDRINUSE;
+        close(fd);
+    }
+    return taken;
+}
+
+static unsigned listen_port(int fd)
+{
+    struct sockaddr_storage addr;
+    socklen_t len = sizeof(addr);
+
+    if (getsockname(fd, (struct sockaddr *)&addr, &len) < 0) {
+        return 0;
+    }
+    return ntohs(addr.ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)&addr)->sin6_port
+                                            : ((const struct sockaddr_in *)&addr)->sin_port);
+}
+
+static void listen_set_port(struct sockaddr_storage *addr, unsigned port)
+{
+    if (addr->ss_family == AF_INET6) {
+        ((struct sockaddr_in6 *)addr)->sin6_port = htons((uint16_t)port);
+    } else {
+        ((struct sockaddr_in *)addr)->sin_port = htons((uint16_t)port);
+    }
+}
+
+bool listen_open(const struct config_list *addresses, unsigned shards, int *out_fds)
+{
+    for (uint32_t i = 0; i < addresses->len; i++) {
+        struct sockaddr_storage addr;
+        socklen_t addr_len;
+
+        if (!config_address_parse(slice_from_str(addresses->items[i]), &addr, &addr_len)) {
+            LOG_ERR("listen: '%s' is not an address of this host", addresses->items[i]);
+            return false;
+        }
+        if (listen_is_taken(&addr, addr_len)) {
+            LOG_ERR("listen: %s: another process listens there", addresses->items[i]);
+            return false;
+        }
+        for (unsigned shard = 0; shard < shards; shard++) {
+            const int fd = listen_open_one(&addr, addr_len);
+
+            if (fd < 0) {
+                LOG_ERR("listen: %s: %s", addresses->items[i], strerror(-fd));
+                return false;
+            }
+            out_fds[shard * addresses->len + i] = fd;
+            listen_set_port(&addr, listen_port(fd));
+        }
+        LOG_INF("listening on %.*s:%u",
+                (int)(strrchr(addresses->items[i], ':') - addresses->items[i]), addresses->items[i],
+                listen_port(out_fds[i]));
+    }
+    return true;
+}

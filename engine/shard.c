@@ -1,0 +1,446 @@
+/* SPDX-License-Identifier: MIT */
+#include "engine/shard.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "engine/admission.h"
+#include "engine/conn.h"
+#include "engine/process.h"
+#include "engine/txn.h"
+#include "net/wire/reply.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SHARD_RING_ENTRIES   512
+#define SHARD_RECV_BUFS      256
+#define SHARD_RECV_BUF_BYTES KIB(16)
+
+/* A drain ends at the latest after this; what runs then is cut off. */
+#define SHARD_DRAIN_NS (30 * NS_PER_SEC)
+
+/* Old generations that requests may hold; a further image waits for the supervisor's next try. */
+#define SHARD_GENERATIONS_MAX 8
+
+uint64_t shard_sum_active(const struct shard *shard)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < shard->start.shards; i++) {
+        sum += counters_read(&shard->start.pages[i].counters.requests_active);
+    }
+    return sum;
+}
+
+uint64_t shard_sum_connections(const struct shard *shard)
+{
+    uint64_t sum = 0;
+
+    for (unsigned i = 0; i < shard->start.shards; i++) {
+        sum += counters_read(&shard->start.pages[i].counters.connections);
+    }
+    return sum;
+}
+
+uint64_t shard_now(struct shard *shard)
+{
+    if (shard->now_stale) {
+        shard->now_ns = clock_now_ns();
+        shard->now_stale = false;
+    }
+    return shard->now_ns;
+}
+
+struct generation *shard_pin(struct shard *shard)
+{
+    ASSERT(shard->current);
+    shard->current->pins++;
+    return shard->current;
+}
+
+void shard_unpin(struct shard *shard, struct generation *generation)
+{
+    ASSERT(generation->pins > 0);
+    if (--generation->pins > 0) {
+        return;
+    }
+    ASSERT(generation != shard->current);
+    const struct message message = {.type = MESSAGE_DROPPED, .number = generation->number};
+
+    list_unlink(&generation->node);
+    generation_free(generation);
+    counters_sub(&shard->counters->generations, 1);
+    if (message_send(shard->start.channel_fd, &message, NULL, 0) < 0) {
+        LOG_WRN("could not tell that generation %llu is dropped",
+                (unsigned long long)message.number);
+    }
+}
+
+struct slice shard_date(struct shard *shard)
+{
+    return slice_from(shard->date, shard->date_len);
+}
+
+static void shard_update_date(struct shard *shard)
+{
+    const int64_t now_sec = clock_wall_sec();
+    char date[CLOCK_DATE_CAP];
+
+    if (now_sec != shard->date_sec) {
+        shard->date_sec = now_sec;
+        clock_format_date(now_sec, date);
+        shard->date_len = (size_t)snprintf(shard->date, sizeof(shard->date), "Date: %s\r\n", date);
+    }
+}
+
+void shard_tell_blocked(struct shard *shard, const struct message_blocked *blocked)
+{
+    const struct message message = {.type = MESSAGE_BLOCKED, .blocked = *blocked};
+
+    block_memory_add(&shard->block_memory, blocked);
+    if (message_send(shard->start.channel_fd, &message, NULL, 0) < 0) {
+        LOG_WRN("could not tell the other shards of a blocked URL");
+    }
+}
+
+static void shard_flush_access(struct shard *shard)
+{
+    struct text *text = &shard->access;
+
+    if (text->len == 0) {
+        return;
+    }
+    if (write(shard->start.access_fd, text->ptr, text->len) != (ssize_t)text->len) {
+        counters_add(&shard->counters->log_lost, 1);
+    }
+    text->len = 0;
+    text->overflowed = false;
+}
+
+void shard_log_access(struct shard *shard, const struct txn *txn)
+{
+    struct text *text = &shard->access;
+    char stamp[CLOCK_STAMP_CAP];
+    struct slice target =
+        txn->request.method == ICAP_METHOD_FILEMOD ? txn->request.filepath : txn->http_req.target;
+
+    if (shard->start.access_fd < 0) {
+        return;
+    }
+    /* A pipe takes up to 4 KiB in one piece: lines of different shards never mix. */
+    if (text->len > 3 * KIB(1)) {
+        shard_flush_access(shard);
+    }
+    target.len = MIN_OF(target.len, (size_t)512);
+    clock_format_stamp(stamp);
+    text_printf(text, "%s %s %s %s %u %llu %llu ", stamp, conn_peer(txn->conn),
+                icap_method_name(txn->request.method), txn->routed ? txn->route.service->name : "-",
+                txn->status, (unsigned long long)(txn->body.store ? txn->body.len : txn->file.size),
+                (unsigned long long)((clock_now_ns() - txn->begun_ns) / 1000));
+    text_put_str(text, txn->verdict == TXN_FOUND ? txn->finding.name : "-");
+    TEXT_PUT(text, " ");
+    reply_put_safe(text, target, false);
+    TEXT_PUT(text, "\n");
+}
+
+static void shard_on_accept(struct ring_op *op, int res)
+{
+    struct shard_listener *listener = CONTAINER_OF(op, struct shard_listener, op);
+    struct shard *shard = listener->shard;
+
+    if (res < 0) {
+        if (res != -ECANCELED) {
+            LOG_WRN("accept: %s", strerror(-res));
+        }
+        return;
+    }
+    if (shard->draining) {
+        close(res);
+        return;
+    }
+    conn_open(shard, res);
+    if (shard->conns.used == shard->conns.cap && shard->listening) {
+        /* The rest waits in the accept queue. */
+        shard->listening = false;
+        for (unsigned i = 0; i < shard->start.listen_len; i++) {
+            ring_cancel(shard->ring, &shard->listeners[i].op);
+        }
+        LOG_WRN("all %u connection slots are in use: accepting stops", shard->conns.cap);
+    }
+}
+
+static void shard_listen(struct shard *shard)
+{
+    if (shard->listening || shard->draining || !shard->current) {
+        return;
+    }
+    for (unsigned i = 0; i < shard->start.listen_len; i++) {
+        if (ring_op_pending(&shard->listeners[i].op)) {
+            return; /* A cancel is still on its way; the next freed slot tries again. */
+        }
+    }
+    shard->listening = true;
+    for (unsigned i = 0; i < shard->start.listen_len; i++) {
+        ring_accept_start(shard->ring, &shard->listeners[i].op, shard->start.listen_fds[i],
+                          shard_on_accept);
+    }
+}
+
+void shard_on_conn_freed(struct shard *shard)
+{
+    shard_listen(shard);
+}
+
+/* Requests begin on `generation` from now on; those that run keep theirs. */
+static void shard_use(struct shard *shard, struct generation *generation)
+{
+    struct generation *old = shard->current;
+
+    generation->pins = 1;
+    list_append(&shard->generations, &generation->node);
+    counters_add(&shard->counters->generations, 1);
+    counters_add(&shard->counters->swaps, 1);
+    shard->current = generation;
+    if (old) {
+        shard_unpin(shard, old);
+    }
+    shard_listen(shard);
+    counters_set(&shard->start.pages[shard->start.index].serving, generation->number);
+}
+
+static void shard_adopt(struct shard *shard, const struct message *message, const int *fds,
+                        unsigned fds_len)
+{
+    struct message answer = {.type = MESSAGE_ADOPTED, .number = message->number};
+    struct generation *generation = NULL;
+
+    if (fds_len != 2) {
+        answer.result = -EPROTO;
+    } else if (counters_read(&shard->counters->generations) >= SHARD_GENERATIONS_MAX) {
+        answer.result = -EBUSY;
+    } else {
+        answer.result = generation_new(&generation, fds[0], fds[1], shard->start.connections_max);
+    }
+    if (generation) {
+        shard_use(shard, generation);
+    }
+    if (message_send(shard->start.channel_fd, &answer, NULL, 0) < 0) {
+        LOG_WRN("could not answer the supervisor");
+    }
+}
+
+static void shard_begin_drain(struct shard *shard)
+{
+    struct list_node *pos;
+    struct list_node *after;
+
+    if (shard->draining) {
+        return;
+    }
+    shard->draining = true;
+    shard->bye_ns = shard_now(shard) + SHARD_DRAIN_NS;
+    for (unsigned i = 0; i < shard->start.listen_len; i++) {
+        ring_cancel(shard->ring, &shard->listeners[i].op);
+        close(shard->start.listen_fds[i]);
+    }
+    list_for_each_safe (pos, after, &shard->open_conns) {
+        struct conn *conn = CONTAINER_OF(pos, struct conn, node);
+
+        if (!conn->txn && conn->state == CONN_OPEN) {
+            conn_linger(conn);
+            conn_reap(conn);
+        }
+    }
+}
+
+static void shard_on_message(struct shard *shard, const struct message *message, const int *fds,
+                             unsigned fds_len)
+{
+    switch (message->type) {
+    case MESSAGE_ADOPT:
+        shard_adopt(shard, message, fds, fds_len);
+        break;
+    case MESSAGE_DRAIN:
+        shard_begin_drain(shard);
+        break;
+    case MESSAGE_BLOCKED:
+        block_memory_add(&shard->block_memory, &message->blocked);
+        break;
+    default:
+        LOG_WRN("unknown message %u from the supervisor", message->type);
+        break;
+    }
+}
+
+static void shard_on_channel(struct ring_op *op, int res)
+{
+    struct shard *shard = CONTAINER_OF(op, struct shard, channel_op);
+    struct message message;
+    int fds[MESSAGE_FDS_MAX];
+    unsigned fds_len;
+    int r;
+
+    if (res == -ECANCELED) {
+        return;
+    }
+    while ((r = message_recv(shard->start.channel_fd, &message, fds, &fds_len)) > 0) {
+        shard_on_message(shard, &message, fds, fds_len);
+        for (unsigned i = 0; i < fds_len; i++) {
+            close(fds[i]);
+        }
+    }
+    if (r < 0) {
+        /* Without a supervisor nobody would replace the next one: finish and go. */
+        if (!shard->draining) {
+            LOG_WRN("the supervisor is gone: draining");
+        }
+        ring_cancel(shard->ring, &shard->channel_op);
+        shard_begin_drain(shard);
+    }
+}
+
+static void shard_run_work(struct shard *shard)
+{
+    struct list_node batch;
+    struct list_node *node;
+
+    if (list_is_empty(&shard->work)) {
+        return;
+    }
+    /* Answers that are ready leave before a slice of work begins. */
+    ring_flush(shard->ring);
+    list_init(&batch);
+    while ((node = list_pop(&shard->work))) {
+        list_append(&batch, node);
+    }
+    while ((node = list_pop(&batch))) {
+        conn_run(CONTAINER_OF(node, struct txn, work_node)->conn);
+        if (ring_has_work(shard->ring)) {
+            break;
+        }
+    }
+    while ((node = list_pop(&batch))) {
+        list_append(&shard->work, node);
+    }
+}
+
+static bool shard_is_finished(const struct shard *shard)
+{
+    return shard->draining && (list_is_empty(&shard->open_conns) || shard->now_ns > shard->bye_ns);
+}
+
+static int shard_loop(struct shard *shard)
+{
+    while (!shard_is_finished(shard)) {
+        uint64_t wait_ns = list_is_empty(&shard->work) ? wheel_wait_ns(&shard->wheel) : 0;
+
+        if (shard->draining) {
+            wait_ns = MIN_OF(wait_ns, WHEEL_TICK_NS);
+        }
+        shard->now_stale = true;
+        const int r = ring_turn(shard->ring, wait_ns);
+
+        if (r < 0) {
+            LOG_ERR("waiting for completions failed: %s", strerror(-r));
+            return 1;
+        }
+        wheel_run(&shard->wheel, shard_now(shard));
+        shard_run_work(shard);
+        admission_run(shard);
+        shard_flush_access(shard);
+        shard_update_date(shard);
+        shard->counters->log_lost = log_lost();
+    }
+    return 0;
+}
+
+static int shard_open(struct shard *shard)
+{
+    const struct config *config = shard->start.config;
+    const struct ring_options options = {
+        .backend = (enum ring_backend)config->ring,
+        .entries = SHARD_RING_ENTRIES,
+        .recv_bufs = SHARD_RECV_BUFS,
+        .recv_buf_bytes = SHARD_RECV_BUF_BYTES,
+    };
+    int r = ring_open(&shard->ring, &options);
+
+    if (r < 0) {
+        LOG_ERR("the ring cannot be opened: %s", strerror(-r));
+        return r;
+    }
+    r = pool_open(&shard->conns, sizeof(struct conn), shard->start.connections_max);
+    if (r == 0) {
+        r = pool_open(&shard->txns, sizeof(struct txn), shard->start.connections_max);
+    }
+    if (r == 0) {
+        r = body_store_open(&shard->store, shard->ring, shard->counters, config->limits_body_memory,
+                            shard->start.spool_fd);
+    }
+    if (r < 0) {
+        LOG_ERR("memory for connections cannot be reserved: %s", strerror(-r));
+    }
+    return r;
+}
+
+static void shard_dump(void *ctx)
+{
+    const struct shard *shard = ctx;
+    struct list_node *pos;
+    unsigned shown = 0;
+
+    fprintf(stderr, "baleen: shard %u, %u connections, %u transactions\n", shard->start.index,
+            shard->conns.used, shard->txns.used);
+    list_for_each (pos, &shard->open_conns) {
+        const struct conn *conn = CONTAINER_OF(pos, struct conn, node);
+
+        if (conn->txn && shown++ < 8) {
+            txn_dump(conn->txn);
+        }
+    }
+}
+
+static void shard_init(struct shard *shard, const struct shard_start *start)
+{
+    shard->start = *start;
+    shard->counters = &start->pages[start->index].counters;
+    counters_reset_gauges(shard->counters);
+    list_init(&shard->generations);
+    list_init(&shard->work);
+    list_init(&shard->waiting);
+    list_init(&shard->open_conns);
+    shard->now_ns = clock_now_ns();
+    wheel_init(&shard->wheel, shard->now_ns);
+    shard->access = text_over(shard->access_room, sizeof(shard->access_room));
+    shard_update_date(shard);
+    for (unsigned i = 0; i < start->listen_len; i++) {
+        shard->listeners[i].shard = shard;
+    }
+    assert_set_dump(shard_dump, shard);
+}
+
+int shard_run(const struct shard_start *start)
+{
+    struct shard *shard = calloc(1, sizeof(*shard));
+
+    if (!shard) {
+        return 1;
+    }
+    shard_init(shard, start);
+    process_pin(start->core);
+    if (shard_open(shard) < 0) {
+        return 1;
+    }
+    start->pages[start->index].backend =
+        strcmp(ring_backend_name(shard->ring), "epoll") == 0 ? RING_EPOLL : RING_URING;
+    if (start->index == 0) {
+        LOG_INF("shards run on %s%s%s%s", ring_backend_name(shard->ring),
+                ring_backend_note(shard->ring)[0] ? " (" : "", ring_backend_note(shard->ring),
+                ring_backend_note(shard->ring)[0] ? ")" : "");
+    }
+    ring_poll_start(shard->ring, &shard->channel_op, start->channel_fd, shard_on_channel);
+    return shard_loop(shard);
+}

@@ -1,0 +1,16 @@
+#pragma once
+/* SPDX-License-Identifier: MIT */
+/*
+ * supervisor_run - what start-up and the running supervisor share.
+ */
+struct config;
+struct supervisor;
+
+/* Sets supervisor->definitions: the configured path, else the usual place, else the shipped set. */
+void supervisor_find_definitions(struct supervisor *supervisor, const struct config *config);
+
+/* The compiler has ended: takes its result over or says why not. */
+void supervisor_on_compiled(struct supervisor *supervisor, int wait_status);
+
+/* Starts the shards and runs until the last of them has ended. */
+int supervisor_run(struct supervisor *supervisor);

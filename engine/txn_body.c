@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The steps over the body: decode, keep, match, and the ways to answer before its end.
+ */
+#include "base/assert.h"
+#include "engine/conn.h"
+#include "engine/respond.h"
+#include "engine/shard.h"
+#include "engine/txn.h"
+
+/* A RESPMOD body that has passed this without a verdict may get its head early. Contract section 4.
+ */
+#define TXN_EARLY_BYTES KIB(48)
+
+/* The newest part of a body that trickles stays back, and whole blocks that still move. */
+#define TXN_TRICKLE_HOLD (2 * BODY_BLOCK_BYTES)
+
+static void txn_on_body_wake(void *ctx)
+{
+    struct txn *txn = ctx;
+
+    conn_run(txn->conn);
+}
+
+static bool txn_early_wanted(const struct txn *txn)
+{
+    const struct config *config = txn->generation->config;
+    const bool squid = (txn->request.allow & ICAP_ALLOW_TRAILERS) != 0;
+
+    if (txn->early_head || txn->request.method != ICAP_METHOD_RESPMOD || txn->preview_open ||
+        respond_may_204(txn) || txn->route.id == SERVICE_EX206 || txn->body.len < TXN_EARLY_BYTES) {
+        return false;
+    }
+    return config->icap_early_head == CONFIG_EARLY_ALL ||
+           (config->icap_early_head == CONFIG_EARLY_SQUID && squid);
+}
+
+/* icap.trickle: after a while a large body that is clean so far begins to flow, at a set rate. */
+static void txn_trickle(struct txn *txn)
+{
+    const struct config *config = txn->generation->config;
+    const uint64_t now_ns = shard_now(txn->shard);
+
+    if (config->icap_trickle_after_ns == 0 || txn->preview_open ||
+        txn->body.len < TXN_TRICKLE_HOLD ||
+        now_ns - txn->begun_ns < config->icap_trickle_after_ns) {
+        return;
+    }
+    if (!txn->early_head) {
+        respond_early_head(txn);
+    }
+    if (!txn->trickle_on) {
+        txn->trickle_on = true;
+        txn->trickle_at_ns = now_ns;
+    }
+    const uint64_t elapsed_ns = now_ns - txn->trickle_at_ns;
+    const uint64_t allowed = elapsed_ns / NS_PER_MS * config->icap_trickle_rate / 1000;
+    const uint64_t most = MIN_OF(body_stable(&txn->body), txn->body.len - TXN_TRICKLE_HOLD);
+
+    txn->answer.echo_limit = MAX_OF(txn->answer.echo_limit, MIN_OF(allowed, most));
+    answer_pump(txn);
+}
+
+static enum txn_flow txn_over_limit(struct txn *txn, const char *name)
+{
+    counters_add(&txn->shard->counters->verdict_over_limit, 1);
+    if (txn->generation->config->policy_over_limit == CONFIG_BLOCK) {
+        txn_set_violation(txn, MATCH_CONTAINER, name);
+        return txn_decide(txn, TXN_FOUND);
+    }
+    LOG_WRN("%s: %s passed by policy.over_limit", conn_peer(txn->conn), name);
+    txn_scan_end(txn);
+    txn->verdict = TXN_SKIPPED;
+    return TXN_NEXT;
+}
+
+/* What matching says while the body arrives. TXN_WAIT stands for "no decision yet". */
+static enum txn_flow txn_scan(struct txn *txn, struct slice bytes)
+{
+    if (!txn->scanning) {
+        return TXN_WAIT;
+    }
+    counters_add(&txn->shard->counters->bytes_scanned, bytes.len);
+    if (match_body_feed(&txn->match, bytes, &txn->finding) == MATCH_FOUND) {
+        return txn_decide(txn, TXN_FOUND);
+    }
+    if (txn->body.len > txn->generation->config->limits_body) {
+        const enum txn_flow flow = txn_over_limit(txn, "Baleen.Limit.Body");
+
+        return txn->answered ? flow : TXN_WAIT;
+    }
+    return TXN_WAIT;
+}
+
+static bool txn_keep_trailer(struct txn *txn, struct slice bytes)
+{
+    if (!txn->trailers) {
+        txn->trailers = body_block_take(&txn->shard->store);
+    }
+    if (!txn->trailers || bytes.len > BODY_BLOCK_BYTES - txn->trailers_len) {
+        return false;
+    }
+    memcpy(txn->trailers + txn->trailers_len, bytes.ptr, bytes.len);
+    txn->trailers_len += bytes.len;
+    return true;
+}
+
+/* A last chunk was read: the end of the preview, or of the body. */
+static enum txn_flow txn_on_chunk_end(struct txn *txn)
+{
+    if (!txn->preview_open || txn->chunk.ieof) {
+        txn->preview_open = false;
+        txn->body_wanted = false;
+        return txn_goto(txn, TXN_STEP_verdict);
+    }
+    txn->preview_open = false;
+    if (txn->verdict == TXN_SKIPPED && txn->route.service->scans) {
+        /* Nothing of the rest is wanted: a 204 in a preview needs no leave. */
+        txn->body_wanted = false;
+        return txn_decide(txn, TXN_SKIPPED);
+    }
+    const uint64_t body_len = txn->chunk.body_len;
+
+    chunk_init(&txn->chunk);
+    txn->chunk.body_len = body_len;
+    respond_continue(txn);
+    return TXN_WAIT;
+}
+
+/* One piece of what the decoder made of the input. TXN_WAIT stands for "go on decoding". */
+static enum txn_flow txn_on_chunk(struct txn *txn, enum chunk_status status, struct slice out)
+{
+    switch (status) {
+    case CHUNK_DATA:
+        body_append(&txn->body, out);
+        if (txn->body.failed) {
+            return txn_refuse(txn, REASON_no_memory);
+        }
+        return txn_scan(txn, out);
+    case CHUNK_TRAILER:
+        return txn_keep_trailer(txn, out) ? TXN_WAIT : txn_refuse(txn, REASON_no_memory);
+    case CHUNK_END:
+        return txn_on_chunk_end(txn);
+    case CHUNK_BAD:
+        return txn_refuse(txn, REASON_bad_chunk);
+    case CHUNK_MORE:
+        break;
+    }
+    return TXN_WAIT;
+}
+
+static void txn_body_begin(struct txn *txn)
+{
+    if (txn->body.store) {
+        return;
+    }
+    body_init(&txn->body, &txn->shard->store, txn_on_body_wake, txn);
+    if (txn->verdict == TXN_UNDECIDED) {
+        txn_scan_begin(txn, (struct match_source){body_at, &txn->body});
+    }
+}
+
+enum txn_flow txn_step_body(struct txn *txn)
+{
+    struct conn *conn = txn->conn;
+
+    txn_body_begin(txn);
+    for (;;) {
+        const struct slice in = conn_input(conn);
+        const size_t room = in.len > 0 ? body_room(&txn->body) : 0;
+        struct slice rest = slice_from(in.ptr, MIN_OF(in.len, room));
+        struct slice out;
+
+        if (txn->body.failed) {
+            return txn_refuse(txn, REASON_no_memory);
+        }
+        if (rest.len == 0) {
+            break;
+        }
+        const size_t given = rest.len;
+        const enum chunk_status status = chunk_feed(&txn->chunk, &rest, &out);
+        const enum txn_flow flow = txn_on_chunk(txn, status, out);
+
+        conn_consume(conn, given - rest.len);
+        if (flow != TXN_WAIT || conn->state != CONN_OPEN) {
+            return flow;
+        }
+    }
+    if (txn_early_wanted(txn)) {
+        respond_early_head(txn);
+    }
+    txn_trickle(txn);
+    conn_set_deadline(conn, txn->generation->config->icap_progress_timeout_ns);
+    return TXN_WAIT;
+}
+
+enum txn_flow txn_step_verdict(struct txn *txn)
+{
+    const struct config *config = txn->generation->config;
+    enum match_status status = MATCH_CLEAN;
+
+    if (!txn->scanning) {
+        return txn_decide(txn, txn->verdict == TXN_UNDECIDED ? TXN_SKIPPED : txn->verdict);
+    }
+    status = match_body_end(&txn->match, &txn->finding);
+    if (status == MATCH_AGAIN && shard_now(txn->shard) - txn->begun_ns > config->limits_time_ns) {
+        const enum txn_flow flow = txn_over_limit(txn, "Baleen.Limit.Time");
+
+        return txn->answered ? flow : txn_decide(txn, TXN_SKIPPED);
+    }
+    switch (status) {
+    case MATCH_AGAIN:
+        txn_work_later(txn);
+        return TXN_WAIT;
+    case MATCH_FOUND:
+        return txn_decide(txn, TXN_FOUND);
+    case MATCH_OVER_BUDGET: {
+        const enum txn_flow flow = txn_over_limit(txn, "Baleen.Limit.Verify");
+
+        return txn->answered ? flow : txn_decide(txn, TXN_SKIPPED);
+    }
+    case MATCH_FAILED:
+        return txn_refuse(txn, REASON_no_memory);
+    case MATCH_CLEAN:
+        break;
+    }
+    return txn_decide(txn, TXN_CLEAN);
+}

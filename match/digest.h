@@ -1,0 +1,48 @@
+#pragma once
+/* SPDX-License-Identifier: MIT */
+/*
+ * digest - whole-body hashes against the hash tables.
+ *
+ * Role: computes only the kinds that some signature of that size needs; kinds with entries for any
+ * size are computed while the body arrives. Owner: the slot of a body. Memory: the states lie in
+ * the slot. OpenSSL's EVP interface allocates for every digest it begins, which feeding a body must
+ * not; its older interface works on a struct of ours and runs the same code.
+ */
+#ifndef OPENSSL_SUPPRESS_DEPRECATED
+#define OPENSSL_SUPPRESS_DEPRECATED
+#endif
+#include "match/layout.h"
+
+#include <openssl/md5.h>
+#include <openssl/sha.h>
+
+/* A set of kinds: bit 1 << enum layout_hash. */
+#define DIGEST_ALL ((1U << LAYOUT_HASHES) - 1)
+
+struct digest {
+    MD5_CTX md5;
+    SHA_CTX sha1;
+    SHA256_CTX sha256;
+};
+
+struct digest_value {
+    uint8_t bytes[LAYOUT_HASHES][LAYOUT_DIGEST_MAX];
+};
+
+void digest_init(struct digest *digest, unsigned kinds);
+void digest_update(struct digest *digest, unsigned kinds, struct slice bytes);
+void digest_final(struct digest *digest, unsigned kinds, struct digest_value *out);
+
+enum digest_purpose {
+    DIGEST_DETECTS,
+    DIGEST_ALLOWS
+};
+
+/* Kinds that have an entry for a body of `size` bytes; LAYOUT_ANY_SIZE asks for those of any size.
+ */
+unsigned digest_kinds(const struct layout *layout, uint64_t size, enum digest_purpose purpose);
+
+/* The entry of a body of `size` bytes with these digests (of `kinds`), or NULL. */
+const struct layout_digest *digest_find(const struct layout *layout, unsigned kinds, uint64_t size,
+                                        const struct digest_value *value,
+                                        enum digest_purpose purpose);

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/histogram.h"
+#include "bench/load_plan.h"
+#include "bench/load_reply.h"
+
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int compare_values(const void *left, const void *right)
+{
+    const uint64_t *a = left;
+    const uint64_t *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
+Test(histogram, quantiles_are_within_one_step_of_the_exact_ones)
+{
+    enum {
+        COUNT = 100000
+    };
+    static const unsigned permilles[] = {1, 10, 250, 500, 900, 990, 999, 1000};
+    static struct histogram hist;
+    static uint64_t values[COUNT];
+    uint64_t state = 88172645463325252ULL;
+
+    for (size_t i = 0; i < COUNT; i++) {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        values[i] = (state >> 32) >> (state % 30);
+        histogram_add(&hist, values[i]);
+    }
+    qsort(values, COUNT, sizeof(values[0]), compare_values);
+    for (size_t i = 0; i < ARRAY_LEN(permilles); i++) {
+        uint64_t exact = values[(size_t)COUNT * permilles[i] / 1000 - 1];
+        uint64_t found = histogram_find_permille(&hist, permilles[i]);
+
+        cr_assert_geq(found, exact, "%u", permilles[i]);
+        cr_assert_leq(found, exact + exact / 63 + 1, "%u", permilles[i]);
+    }
+    cr_assert_eq(histogram_find_permille(&hist, 1000), values[COUNT - 1]);
+}
+
+Test(histogram, is_empty_and_holds_the_longest)
+{
+    static struct histogram hist;
+
+    cr_assert_eq(histogram_find_permille(&hist, 500), 0);
+    histogram_add(&hist, UINT64_MAX);
+    cr_assert_eq(histogram_find_permille(&hist, 500), UINT64_MAX);
+    histogram_add(&hist, 0);
+    histogram_add(&hist, 0);
+    cr_assert_eq(histogram_find_permille(&hist, 500), 0);
+}
+
+/* An echo of `request` with chunks of 7 bytes and a trailer; returns its length. */
+static size_t write_echo(char *out, size_t cap, const struct load_request *request)
+{
+    size_t len = (size_t)snprintf(out, cap,
+                                  "ICAP/1.0 100 Continue\r\n\r\n"
+                                  "ICAP/1.0 200 OK\r\nISTag: \"t\"\r\nX-Long: a\r\n\tb\r\n"
+                                  "Encapsulated: res-hdr=0, res-body=%zu\r\n\r\n%.*s",
+                                  request->head.len, (int)request->head.len,
+                                  (const char *)request->head.ptr);
+
+    for (size_t at = 0; at < request->body.len; at += 7) {
+        size_t part = MIN_OF(request->body.len - at, (size_t)7);
+
+        len += (size_t)snprintf(out + len, cap - len, "%zX;x=y\r\n%.*s\r\n", part, (int)part,
+                                (const char *)request->body.ptr + at);
+    }
+    len += (size_t)snprintf(out + len, cap - len, "0\r\nTrailer: 1\r\n\r\n");
+    cr_assert_lt(len, cap);
+    return len;
+}
+
+/* Feeds the pieces [0, first), [first, second), [second, len); true when the answer was right and
+ * complete. */
+static bool feed_pieces(const char *bytes, size_t len, size_t first, size_t second,
+                        const struct load_args *args, const struct load_request *request)
+{
+    const size_t ends[] = {first, second, len};
+    struct load_reply reply = {0};
+    enum load_reply_status status = LOAD_REPLY_MORE;
+    size_t at = 0;
+    bool early = false;
+
+    load_reply_begin(&reply, args, request);
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        struct slice in = slice_from(bytes + at, ends[i] - at);
+
+        while (in.len > 0) {
+            early |= status == LOAD_REPLY_DONE || status == LOAD_REPLY_BAD;
+            status = load_reply_feed(&reply, args, &in);
+            if (status == LOAD_REPLY_BAD) {
+                break;
+            }
+        }
+        at = ends[i];
+    }
+    load_reply_fini(&reply);
+    return status == LOAD_REPLY_DONE && !early;
+}
+
+Test(load_reply, reads_the_same_at_each_split)
+{
+    struct load_args args = {
+        .service = "/s",
+        .method = LOAD_RESPMOD,
+        .body_size = 40,
+        .chunk_size = 16,
+        .preview = 10,
+        .variants = 1,
+        .expect = LOAD_EXPECT_200,
+    };
+    struct load_plan plan;
+    static char bytes[2048];
+
+    load_plan_build(&plan, &args);
+    size_t len = write_echo(bytes, sizeof(bytes), &plan.requests[0]);
+
+    for (size_t first = 0; first <= len; first++) {
+        for (size_t second = first; second <= len; second += 1 + (len - first) / 16) {
+            cr_assert(feed_pieces(bytes, len, first, second, &args, &plan.requests[0]), "%zu %zu",
+                      first, second);
+        }
+        if (first < len) {
+            cr_assert_not(feed_pieces(bytes, first, first, first, &args, &plan.requests[0]), "%zu",
+                          first);
+        }
+    }
+}
+
+Test(load_reply, sees_every_wrong_byte_of_the_body_and_of_the_frame)
+{
+    struct load_args args = {
+        .service = "/s",
+        .method = LOAD_RESPMOD,
+        .body_size = 40,
+        .chunk_size = 16,
+        .preview = 10,
+        .variants = 1,
+        .expect = LOAD_EXPECT_200,
+    };
+    struct load_plan plan;
+    static char bytes[2048];
+
+    load_plan_build(&plan, &args);
+    size_t len = write_echo(bytes, sizeof(bytes), &plan.requests[0]);
+    const char *chunks = strstr(bytes, "7;x=y");
+
+    cr_assert_not_null(chunks);
+    for (const char *at = chunks; at < bytes + len; at++) {
+        size_t i = (size_t)(at - bytes);
+        bool free_form = strchr("=xy", bytes[i]) != NULL || i >= len - 14;
+
+        bytes[i] ^= 0x40;
+        if (!free_form) {
+            cr_assert_not(feed_pieces(bytes, len, 0, 0, &args, &plan.requests[0]), "%zu", i);
+        }
+        bytes[i] ^= 0x40;
+    }
+}
