@@ -15,7 +15,7 @@
 
 struct txn;
 
-#define ANSWER_TEXT_CAP    6144
+#define ANSWER_TEXT_CAP    8192
 #define ANSWER_PARTS_MAX   4
 #define ANSWER_PIECES_MAX  8
 #define ANSWER_BATCH_BYTES KIB(256)

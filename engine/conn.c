@@ -238,14 +238,25 @@ static void conn_run_txns(struct conn *conn)
     }
 }
 
+/* The client sends nothing more: what it has sent is served, what is cut off is not. */
+static void conn_check_end(struct conn *conn)
+{
+    if (conn->state != CONN_OPEN || !conn->peer_ended) {
+        return;
+    }
+    if (!conn->txn) {
+        conn_close(conn);
+    } else if (txn_wants_input(conn->txn)) {
+        conn_abort(conn, REASON_peer_gone);
+    }
+}
+
 void conn_run(struct conn *conn)
 {
     conn_check(conn);
     conn_run_txns(conn);
     conn_resume(conn);
-    if (conn->state == CONN_OPEN && conn->peer_ended && !conn->txn) {
-        conn_close(conn);
-    }
+    conn_check_end(conn);
     conn_reap(conn);
 }
 
@@ -308,11 +319,8 @@ static void conn_on_end(struct conn *conn, int res)
         conn_abort(conn, conn->txn ? REASON_peer_error : REASON_idle);
         return;
     }
-    if (conn->txn && txn_wants_input(conn->txn)) {
-        conn_abort(conn, REASON_peer_gone);
-    } else if (!conn->txn) {
-        conn_close(conn);
-    }
+    conn_run_txns(conn);
+    conn_check_end(conn);
 }
 
 static void conn_on_recv(struct ring_op *op, int res, const uint8_t *data)

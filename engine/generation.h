@@ -16,7 +16,7 @@
 struct match_db;
 
 #define GENERATION_PAGE_MAX KIB(32)
-#define GENERATION_TEXT_CAP 4096
+#define GENERATION_TEXT_CAP 8192
 
 /* What the supervisor writes into the generation memfd. */
 struct generation_file {

@@ -10,6 +10,12 @@
 
 #define RESPOND_NAME_MAX 256
 
+/* Names of signatures are cut here in headers and pages; a definition file may hold any length. */
+static struct slice respond_cut(const char *name)
+{
+    return slice_from(name, strnlen(name, RESPOND_NAME_MAX));
+}
+
 static void respond_count_status(struct txn *txn, unsigned status)
 {
     struct counters *counters = txn->shard->counters;
@@ -233,10 +239,10 @@ static void respond_put_violations(struct txn *txn, struct text *text, struct sl
     TEXT_PUT(text, "X-Violations-Found: 1\r\n\t");
     reply_put_safe(text, file, false);
     TEXT_PUT(text, "\r\n\t");
-    reply_put_safe(text, slice_from_str(finding->name), false);
+    reply_put_safe(text, respond_cut(finding->name), false);
     if (txn->generation->config->policy_nonviral_category && finding->category[0] != '\0') {
         TEXT_PUT(text, "| NonViralThreat=");
-        reply_put_safe(text, slice_from_str(finding->category), false);
+        reply_put_safe(text, respond_cut(finding->category), false);
     }
     TEXT_PUT(text, "\r\n\t");
     text_put_u64(text, finding->id);
@@ -258,9 +264,9 @@ static void respond_put_finding(struct txn *txn, struct text *text, struct slice
         TEXT_PUT(text, "; Resolution=");
         text_put_u64(text, txn->disposition);
         TEXT_PUT(text, "; Threat=");
-        reply_put_safe(text, slice_from_str(txn->finding.name), true);
+        reply_put_safe(text, respond_cut(txn->finding.name), true);
         TEXT_PUT(text, ";\r\nX-Virus-ID: ");
-        reply_put_safe(text, slice_from_str(txn->finding.name), true);
+        reply_put_safe(text, respond_cut(txn->finding.name), true);
         TEXT_PUT(text, "\r\n");
     }
     if (!legacy || standard) {
@@ -274,7 +280,7 @@ static struct slice respond_page(struct txn *txn, struct slice file, size_t *out
     char url[1024];
     struct text url_text = text_over(url, sizeof(url));
     struct page_facts facts = {.file = file,
-                               .threat = slice_from_str(txn->finding.name),
+                               .threat = respond_cut(txn->finding.name),
                                .service = slice_from_str(txn->route.service->id)};
 
     txn->answer.page = body_block_take(&txn->shard->store);

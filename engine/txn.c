@@ -152,7 +152,9 @@ void txn_abandon(struct txn *txn)
 
 bool txn_wants_input(const struct txn *txn)
 {
-    return !txn->answered;
+    return (txn->step == TXN_STEP_head || txn->step == TXN_STEP_heads ||
+            txn->step == TXN_STEP_body) &&
+           conn_input(txn->conn).len == 0;
 }
 
 void txn_work_later(struct txn *txn)

@@ -148,7 +148,7 @@ bool txn_is_quiet(const struct txn *txn);
 /* Asks pending operations to end. */
 void txn_cancel(struct txn *txn);
 
-/* It cannot go on without bytes of the client. */
+/* It cannot go on without bytes of the client, and none wait. */
 bool txn_wants_input(const struct txn *txn);
 
 /* The connection's deadline has passed while this transaction ran. */

@@ -67,21 +67,31 @@ static const struct magic magics[] = {
     MAGIC_BOX(257, "ustar", "tar", MATCH_TARGET_ANY),
 };
 
-/* A message begins with one of these fields. */
-static const char *const mail_fields[] = {
-    "From ",        "From:",         "To:",           "Cc:",
-    "Date:",        "Subject:",      "Received:",     "Reply-To:",
-    "Return-Path:", "Delivered-To:", "Sender:",       "X-",
-    "Message-ID:",  "MIME-Version:", "Content-Type:", "DKIM-Signature:",
+/* Compared without regard to case. */
+struct word {
+    uint8_t len;
+    const char *text;
 };
+
+#define WORD(text)                                                                                 \
+    {                                                                                              \
+        sizeof(text) - 1, text                                                                     \
+    }
+
+/* A message begins with one of these; the first is the envelope of a mailbox. */
+static const struct word mail_fields[] = {
+    WORD("From "),        WORD("From:"),         WORD("To:"),           WORD("Cc:"),
+    WORD("Date:"),        WORD("Subject:"),      WORD("Received:"),     WORD("Reply-To:"),
+    WORD("Return-Path:"), WORD("Delivered-To:"), WORD("Sender:"),       WORD("X-"),
+    WORD("Message-ID:"),  WORD("MIME-Version:"), WORD("Content-Type:"), WORD("DKIM-Signature:")};
 
 /* One of these among its fields makes it a MIME message. */
-static const char *const mime_fields[] = {"MIME-Version:", "Content-Type:"};
+static const struct word mime_fields[] = {WORD("MIME-Version:"), WORD("Content-Type:")};
 
-/* Any of these near the beginning makes a text a page. */
-static const char *const html_words[] = {
-    "<!doctype html", "<html", "<head", "<body", "<script", "<iframe", "<title", "<table", "<meta",
-};
+/* Any of these behind a `<` near the beginning makes a text a page. */
+static const struct word html_words[] = {WORD("!doctype html"), WORD("html"),   WORD("head"),
+                                         WORD("body"),          WORD("script"), WORD("iframe"),
+                                         WORD("title"),         WORD("table"),  WORD("meta")};
 
 static const struct filetype filetype_data = {"data", MATCH_TARGET_ANY, false, false};
 static const struct filetype filetype_text = {"text", MATCH_TARGET_ASCII, false, false};
@@ -93,20 +103,22 @@ static const struct filetype filetype_fat = {"macho", MATCH_TARGET_MACHO, true, 
 
 static bool head_has(struct slice head, size_t at, const char *bytes, size_t len)
 {
-    return at <= head.len && len <= head.len - at && memcmp(head.ptr + at, bytes, len) == 0;
+    return at < head.len && head.ptr[at] == (uint8_t)bytes[0] && len <= head.len - at &&
+           memcmp(head.ptr + at, bytes, len) == 0;
 }
 
-static bool head_begins(struct slice head, const char *word)
+static bool head_begins(struct slice head, const struct word *word)
 {
-    const size_t len = strlen(word);
-
-    return len <= head.len && slice_equal_nocase(slice_from(head.ptr, len), slice_from(word, len));
+    if (word->len > head.len || ((head.ptr[0] ^ (uint8_t)word->text[0]) & ~0x20) != 0) {
+        return false;
+    }
+    return slice_equal_nocase(slice_from(head.ptr, word->len), slice_from(word->text, word->len));
 }
 
-static bool head_begins_any(struct slice head, const char *const *words, size_t words_len)
+static bool head_begins_any(struct slice head, const struct word *words, size_t words_len)
 {
     for (size_t i = 0; i < words_len; i++) {
-        if (head_begins(head, words[i])) {
+        if (head_begins(head, &words[i])) {
             return true;
         }
     }
@@ -138,18 +150,45 @@ static const struct filetype *detect_cafebabe(struct slice head)
     return few ? &filetype_fat : &filetype_java;
 }
 
-/* No control characters but white space and escape; any 8-bit charset passes. */
-static bool head_is_text(struct slice head)
+#define EIGHT_OF(byte) (0x0101010101010101ULL * (byte))
+
+/* Whether one of eight bytes is below 0x20 or 0x7f; says yes for some others, never no for one of
+ * them. */
+static bool word_may_hold_control(uint64_t word)
 {
-    for (size_t i = 0; i < head.len; i++) {
-        const uint8_t c = head.ptr[i];
+    const uint64_t del = word ^ EIGHT_OF(0x7f);
+
+    return (((word - EIGHT_OF(0x20)) & ~word) | ((del - EIGHT_OF(1)) & ~del)) & EIGHT_OF(0x80);
+}
+
+static bool bytes_are_text(struct slice bytes)
+{
+    for (size_t i = 0; i < bytes.len; i++) {
+        const uint8_t c = bytes.ptr[i];
         const bool space = c >= '\t' && c <= '\r';
 
         if ((c < 0x20 && !space && c != 0x1b) || c == 0x7f) {
             return false;
         }
     }
-    return head.len > 0;
+    return true;
+}
+
+/* No control characters but white space and escape; any 8-bit charset passes. */
+static bool head_is_text(struct slice head)
+{
+    size_t at = 0;
+
+    for (; head.len - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
+        uint64_t word;
+
+        memcpy(&word, head.ptr + at, sizeof(word));
+        if (word_may_hold_control(word) &&
+            !bytes_are_text(slice_from(head.ptr + at, sizeof(word)))) {
+            return false;
+        }
+    }
+    return head.len > 0 && bytes_are_text(slice_skip(head, at));
 }
 
 /* "Name:", as fields of a message begin. */
@@ -181,7 +220,7 @@ static const struct filetype *detect_mail(struct slice head)
             break;
         }
         const bool folded = line.ptr[0] == ' ' || line.ptr[0] == '\t';
-        const bool envelope = first && head_begins(line, "From ");
+        const bool envelope = first && head_begins(line, &mail_fields[0]);
 
         if (!folded && !envelope && !line_is_field(line)) {
             break;
@@ -198,11 +237,10 @@ static const struct filetype *detect_mail(struct slice head)
 static bool head_is_html(struct slice head)
 {
     for (size_t at = slice_find(head, '<'); at < head.len; at = slice_find(head, '<')) {
-        head = slice_skip(head, at);
+        head = slice_skip(head, at + 1);
         if (head_begins_any(head, html_words, ARRAY_LEN(html_words))) {
             return true;
         }
-        head = slice_skip(head, 1);
     }
     return false;
 }

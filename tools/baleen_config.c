@@ -190,7 +190,7 @@ static int config_replace(const char *path, struct slice bytes)
     }
     fd = mkostemp(beside, O_CLOEXEC);
     if (fd < 0) {
-        return baleen_fail("%s: %s", beside, strerror(errno));
+        return baleen_fail("%s: %s", path, strerror(errno));
     }
     config_take_attributes(fd, path);
     if (!config_write_all(fd, bytes)) {

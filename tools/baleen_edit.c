@@ -246,7 +246,7 @@ static void edit_put_line(const struct edit *edit, const char *entry, struct tex
     char block[1024];
     struct text line = text_over(block, sizeof(block));
 
-    if (at == 0 || yaml.ptr[at - 1] != '\n') {
+    if (yaml.len > 0 && (at == 0 || yaml.ptr[at - 1] != '\n')) {
         at += slice_find(slice_skip(yaml, at), '\n');
         /* The last line may lack its end. */
         if (at == yaml.len) {

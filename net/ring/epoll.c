@@ -191,32 +191,31 @@ static bool epoll_send_some(struct ring_op *op, int *out_res)
     return false;
 }
 
+static long epoll_try_file(const struct ring_op *op)
+{
+    switch (op->kind) {
+    case RING_KIND_OPENAT2:
+        return syscall(SYS_openat2, op->fd, op->path, op->how, sizeof(*op->how));
+    case RING_KIND_READ:
+        return pread(op->fd, op->ptr, op->len, (off_t)op->offset);
+    case RING_KIND_WRITE:
+        return pwrite(op->fd, op->const_ptr, op->len, (off_t)op->offset);
+    case RING_KIND_FSYNC:
+        return fsync(op->fd);
+    case RING_KIND_RENAME:
+        return renameat2(op->fd, op->path, op->new_dir_fd, op->new_path, (unsigned)op->len);
+    default:
+        ASSERT(op->kind == RING_KIND_UNLINK);
+        return unlinkat(op->fd, op->path, 0);
+    }
+}
+
 static int epoll_do_file(const struct ring_op *op)
 {
-    long r = 0;
+    long r;
 
     do {
-        switch (op->kind) {
-        case RING_KIND_OPENAT2:
-            r = syscall(SYS_openat2, op->fd, op->path, op->how, sizeof(*op->how));
-            break;
-        case RING_KIND_READ:
-            r = pread(op->fd, op->ptr, op->len, (off_t)op->offset);
-            break;
-        case RING_KIND_WRITE:
-            r = pwrite(op->fd, op->const_ptr, op->len, (off_t)op->offset);
-            break;
-        case RING_KIND_FSYNC:
-            r = fsync(op->fd);
-            break;
-        case RING_KIND_RENAME:
-            r = renameat2(op->fd, op->path, op->new_dir_fd, op->new_path, (unsigned)op->len);
-            break;
-        default:
-            ASSERT(op->kind == RING_KIND_UNLINK);
-            r = unlinkat(op->fd, op->path, 0);
-            break;
-        }
+        r = epoll_try_file(op);
     } while (r < 0 && errno == EINTR);
     return r < 0 ? -errno : (int)r;
 }

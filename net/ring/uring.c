@@ -382,14 +382,23 @@ static int uring_on_cancel(struct uring *uring, struct ring_op *op, int res)
     return 0;
 }
 
-static int uring_on_cqe(struct uring *uring, uint64_t data, int res, unsigned flags)
+static bool uring_is_cancel(const struct io_uring_cqe *cqe)
 {
-    struct ring_op *op = (struct ring_op *)(uintptr_t)(data & ~URING_TAG_CANCEL);
+    return (cqe->user_data & URING_TAG_CANCEL) != 0;
+}
+
+/* NULL for the cancel of everything. */
+static struct ring_op *uring_op_of(const struct io_uring_cqe *cqe)
+{
+    char *data = io_uring_cqe_get_data(cqe);
+
+    return (void *)(data - (cqe->user_data & URING_TAG_CANCEL));
+}
+
+static int uring_on_request(struct uring *uring, struct ring_op *op, int res, unsigned flags)
+{
     const bool is_last = !(flags & IORING_CQE_F_MORE);
 
-    if (UNLIKELY(data & URING_TAG_CANCEL)) {
-        return uring_on_cancel(uring, op, res);
-    }
     if (is_last) {
         ASSERT(op->state & RING_STATE_ARMED);
         op->state &= (uint8_t)~RING_STATE_ARMED;
@@ -422,12 +431,18 @@ static int uring_reap(struct uring *uring)
 
     while (head != tail) {
         const struct io_uring_cqe *cqe = &cq->cqes[head & cq->ring_mask];
-        const uint64_t data = cqe->user_data;
+        struct ring_op *op = uring_op_of(cqe);
+        const bool is_cancel = uring_is_cancel(cqe);
         const unsigned flags = cqe->flags;
         const int res = cqe->res;
 
+        /* From here on the kernel may write there again. */
         io_uring_smp_store_release(cq->khead, ++head);
-        ran += uring_on_cqe(uring, data, res, flags);
+        if (UNLIKELY(is_cancel)) {
+            ran += uring_on_cancel(uring, op, res);
+        } else {
+            ran += uring_on_request(uring, op, res, flags);
+        }
     }
     return ran;
 }
@@ -503,11 +518,11 @@ static bool uring_has_work(struct ring *ring)
 /* One completion without its callback: the ring ends. */
 static void uring_drop_cqe(struct uring *uring, const struct io_uring_cqe *cqe)
 {
-    struct ring_op *op = (struct ring_op *)(uintptr_t)(cqe->user_data & ~URING_TAG_CANCEL);
-    const bool is_cancel = (cqe->user_data & URING_TAG_CANCEL) != 0;
+    struct ring_op *op = uring_op_of(cqe);
+    const bool is_cancel = uring_is_cancel(cqe);
 
     if (!op) {
-        return; /* The cancel of everything. */
+        return;
     }
     if (!is_cancel && op->kind == RING_KIND_ACCEPT && cqe->res >= 0) {
         close(cqe->res);

@@ -6,8 +6,8 @@
  * Role: from the bytes of a head to an `icap_request` whose slices point into those bytes. No copy,
  * no malloc, no fd, no clock. Callers keep the bytes as long as they use the request. Sources: RFC
  * 3507 sections 4.3 to 4.6; scan-engine contract, section 1 (bad input). Liberal where real clients
- * are: a stray CRLF before the request line, bare LF line ends, folded lines, OPTIONS without
- * Encapsulated, `Transfer-Encoding` as an ICAP header, any host in the URI.
+ * are: a stray CRLF or a second last-chunk before the request line, bare LF line ends, folded
+ * lines, OPTIONS without Encapsulated, `Transfer-Encoding` as an ICAP header, any host in the URI.
  */
 #include "base/slice.h"
 

@@ -64,6 +64,9 @@ static void fuzz_set_yaml(struct slice input)
     struct defs_meta meta;
     char error[DEFS_ERROR_CAP] = "";
 
+    if (input.len >= SETINFO_FILE_MAX) {
+        return; /* Refused before it is parsed. */
+    }
     setinfo_init(&meta, "fuzz", 0);
     if (setinfo_parse(input, "set.yaml", &meta, error)) {
         ASSERT(meta.name[0] != '\0');
