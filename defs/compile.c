@@ -462,10 +462,12 @@ bool defs_compile(const struct defs_compile *job, int fd, struct defs_meta *out_
 {
     struct compile compile = {
         .job = job,
-        .error = error,
         .line_block = malloc(LINES_MAX),
         .read_block = malloc(COMPILE_READ_CAP),
     };
+
+    compile.error = error;
+
     const bool good = compile_run(&compile, fd);
 
     match_builder_free(compile.builder);

@@ -7,7 +7,8 @@ void lines_init(struct lines *lines, uint8_t *block, lines_take_fn take, void *c
 {
     ASSERT(block != NULL);
     ASSERT(take != NULL);
-    *lines = (struct lines){.block = block, .take = take, .ctx = ctx};
+    *lines = (struct lines){.take = take, .ctx = ctx};
+    lines->block = block;
 }
 
 static void lines_keep(struct lines *lines, struct slice piece)
@@ -17,6 +18,7 @@ static void lines_keep(struct lines *lines, struct slice piece)
         return;
     }
     if (piece.len > 0) {
+        ASSERT(piece.ptr != NULL);
         memcpy(lines->block + lines->len, piece.ptr, piece.len);
         lines->len += piece.len;
     }

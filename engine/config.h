@@ -194,4 +194,4 @@ void config_restart_keys(const struct config *a, const struct config *b, struct 
 void config_write_verdict_keys(const struct config *config, struct text *out);
 
 /* Largest text the writers above make. */
-#define CONFIG_TEXT_CAP (512 * 1024)
+#define CONFIG_TEXT_CAP KIB(512)

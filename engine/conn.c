@@ -34,26 +34,35 @@ static void conn_check(const struct conn *conn)
 const char *conn_peer(const struct conn *conn)
 {
     static char text[INET6_ADDRSTRLEN + 8];
-    struct sockaddr_storage addr;
-    socklen_t len = sizeof(addr);
     char host[INET6_ADDRSTRLEN] = "?";
-    unsigned port = 0;
 
-    if (getpeername(conn->fd, (struct sockaddr *)&addr, &len) == 0) {
-        if (addr.ss_family == AF_INET6) {
-            const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&addr;
-
-            inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof(host));
-            port = ntohs(in6->sin6_port);
-        } else if (addr.ss_family == AF_INET) {
-            const struct sockaddr_in *in = (const struct sockaddr_in *)&addr;
-
-            inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-            port = ntohs(in->sin_port);
-        }
-    }
-    snprintf(text, sizeof(text), "%s:%u", host, port);
+    inet_ntop(conn->peer_family, conn->peer_addr, host, sizeof(host));
+    snprintf(text, sizeof(text), conn->peer_family == AF_INET6 ? "[%s]:%u" : "%s:%u", host,
+             conn->peer_port);
     return text;
+}
+
+/* Remembered, because a socket forgets it when the client has gone. */
+static void conn_take_peer(struct conn *conn)
+{
+    struct sockaddr_storage addr = {0};
+    socklen_t len = sizeof(addr);
+
+    if (getpeername(conn->fd, (struct sockaddr *)&addr, &len) < 0) {
+        return;
+    }
+    conn->peer_family = (uint8_t)addr.ss_family;
+    if (addr.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&addr;
+
+        memcpy(conn->peer_addr, &in6->sin6_addr, sizeof(in6->sin6_addr));
+        conn->peer_port = ntohs(in6->sin6_port);
+    } else {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)&addr;
+
+        memcpy(conn->peer_addr, &in->sin_addr, sizeof(in->sin_addr));
+        conn->peer_port = ntohs(in->sin_port);
+    }
 }
 
 struct slice conn_input(const struct conn *conn)
@@ -373,7 +382,8 @@ void conn_open(struct shard *shard, int fd)
         return;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    *conn = (struct conn){.shard = shard, .fd = fd};
+    *conn = (struct conn){.shard = shard, .fd = fd, .peer_family = AF_INET};
+    conn_take_peer(conn);
     list_append(&shard->open_conns, &conn->node);
     wheel_timer_init(&conn->timer, conn_on_timer);
     counters_add(&shard->counters->connections, 1);

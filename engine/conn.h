@@ -41,13 +41,15 @@ struct conn {
     struct inbox_block *inbox_first;
     struct inbox_block *inbox_last;
     size_t inbox_len;
+    uint8_t peer_addr[16]; /* Network order; an IPv4 address takes the first four bytes. */
+    uint16_t peer_port;
+    uint8_t peer_family;
     uint64_t dropped; /* Bytes dropped while lingering. */
     int fd;
     uint8_t state;
     bool paused;     /* Receiving was stopped because the inbox is full. */
     bool peer_ended; /* The client has shut down its side. */
     bool over_limit; /* Accepted beyond icap.max_connections. */
-    bool stray_end;  /* The last request had an empty body: one more last-chunk may follow it. */
 };
 
 /* Takes over `fd`; closes it when no slot is free. */

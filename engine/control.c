@@ -6,6 +6,7 @@
 #include "engine/supervisor.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,6 +130,7 @@ static void control_answer(struct control_client *client, json_t *answer)
         const struct timeval limit = {.tv_sec = 2};
 
         /* A client that does not read its answer costs the supervisor two seconds at most. */
+        fcntl(client->fd, F_SETFL, 0);
         setsockopt(client->fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
         if (send(client->fd, line, strlen(line), MSG_NOSIGNAL) < 0 ||
             send(client->fd, "\n", 1, MSG_NOSIGNAL) < 0) {
@@ -232,7 +234,7 @@ void control_tell_reload(struct control *control, const struct supervisor *super
     }
 }
 
-static void control_run(struct control_client *client, const char *command,
+static void control_run(struct control_client *client, const char *command, bool older,
                         struct supervisor *supervisor)
 {
     if (strcmp(command, "status") == 0) {
@@ -244,7 +246,7 @@ static void control_run(struct control_client *client, const char *command,
         supervisor_stop(supervisor);
     } else if (strcmp(command, "reload") == 0) {
         client->waits_reload = true;
-        supervisor_reload(supervisor, true);
+        supervisor_reload(supervisor, true, older);
     } else {
         control_answer(client, control_error("unknown command: status, reload, drain or version"));
     }
@@ -256,7 +258,7 @@ static void control_on_line(struct control_client *client, struct supervisor *su
     const char *command = json_string_value(json_object_get(request, "command"));
 
     if (command) {
-        control_run(client, command, supervisor);
+        control_run(client, command, json_is_true(json_object_get(request, "older")), supervisor);
     } else {
         control_answer(client, control_error("not a line of JSON with a \"command\""));
     }

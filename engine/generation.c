@@ -53,17 +53,17 @@ static void generation_put_options(const struct generation *generation,
     }
 }
 
-static void generation_put_options_end(const struct generation *generation,
-                                       const struct service *service, struct text *text)
+static void generation_put_options_end(const struct generation *generation, struct text *text)
 {
-    const bool listed = (service->scans & (SERVICE_SCAN_URL | SERVICE_SCAN_DDR)) != 0;
-
     text_printf(text, "Options-TTL: %u\r\n", generation->config->icap_options_ttl);
     text_printf(text, "Preview: %u\r\n", generation->config->icap_preview);
     generation_put_transfer(text, generation->config);
-    TEXT_PUT(text, "X-AV-License: 1\r\n"
-                   "X-Include: X-Client-IP, X-Client-Username\r\n");
-    if (listed) {
+}
+
+static void generation_put_options_last(const struct service *service, struct text *text)
+{
+    TEXT_PUT(text, "X-Include: X-Client-IP, X-Client-Username\r\n");
+    if (service->scans & (SERVICE_SCAN_URL | SERVICE_SCAN_DDR)) {
         TEXT_PUT(text, "Opt-Body-Type: Attribute-List\r\n");
     }
 }
@@ -102,13 +102,14 @@ static void generation_write_service(struct generation *generation, enum service
         text_over(generation->text + (size_t)id * GENERATION_TEXT_CAP, GENERATION_TEXT_CAP);
     size_t from = 0;
 
-    text_printf(&text, "ISTag: \"%s\"\r\n", generation->file->istag);
     text_printf(&text, "Service: Baleen/%s\r\nService-ID: %s\r\n", BALEEN_VERSION, service->id);
     out->ident = generation_cut(&text, &from);
     generation_put_options(generation, service, &text);
     out->options = generation_cut(&text, &from);
-    generation_put_options_end(generation, service, &text);
+    generation_put_options_end(generation, &text);
     out->options_end = generation_cut(&text, &from);
+    generation_put_options_last(service, &text);
+    out->options_last = generation_cut(&text, &from);
     if (service->scans & (SERVICE_SCAN_URL | SERVICE_SCAN_DDR)) {
         generation_put_attributes(service, &text);
     }

@@ -24,18 +24,19 @@ struct generation_file {
     uint64_t number;
     char istag[DEFS_ISTAG_CAP];
     struct config config;
-    uint32_t max_connections; /* `auto` resolved. */
-    uint32_t queue_threshold; /* `auto` resolved. */
+    uint32_t max_connections;  /* `auto` resolved. */
+    uint32_t queue_threshold;  /* `auto` resolved. */
+    int64_t license_until_sec; /* LICENSE_ALWAYS, LICENSE_NEVER, or when the licence ends. */
     uint32_t page_len;
     char page[GENERATION_PAGE_MAX]; /* Template of the block page. */
 };
 
 /* Header lines of one service that do not change from answer to answer. */
 struct generation_service {
-    struct slice ident;   /* ISTag line to Service-ID line, without Date. */
-    struct slice options; /* OPTIONS: lines between Date and Allow. */
-    struct slice
-        options_end; /* OPTIONS: lines behind Allow, without Connection, Encapsulated and body. */
+    struct slice ident;        /* Service and Service-ID. */
+    struct slice options;      /* OPTIONS: lines between Date and Allow. */
+    struct slice options_end;  /* Lines between Allow and X-AV-License. */
+    struct slice options_last; /* Lines behind X-AV-License, without Connection and Encapsulated. */
     struct slice attributes; /* The attribute list chunk with its framing, empty for AV services. */
 };
 

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/text.h"
+#include "engine/license.h"
 #include "engine/page.h"
 
 #include <errno.h>
@@ -72,6 +73,7 @@ static void generation_fill(struct generation_file *file, const struct config *c
     file->queue_threshold = config->admission_queue_threshold == CONFIG_AUTO
                                 ? facts->max_connections + facts->max_connections / 4 + 64
                                 : config->admission_queue_threshold;
+    file->license_until_sec = license_read(config);
     memcpy(file->istag, facts->istag, sizeof(file->istag));
 }
 

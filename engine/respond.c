@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "engine/conn.h"
+#include "engine/license.h"
 #include "engine/page.h"
 #include "engine/shard.h"
 #include "engine/txn.h"
@@ -54,13 +55,15 @@ static struct text *respond_begin(struct txn *txn, unsigned status)
     } else {
         reply_status_line(text, status);
     }
+    TEXT_PUT(text, "ISTag: \"");
+    text_put(text, txn->generation->file->istag, DEFS_ISTAG_CAP - 1);
+    TEXT_PUT(text, "\"\r\n");
+    text_put_slice(text, shard_date(txn->shard));
     if (txn->routed) {
         text_put_slice(text, txn->generation->services[txn->route.id].ident);
     } else {
-        text_printf(text, "ISTag: \"%s\"\r\nService: Baleen/%s\r\n", txn->generation->file->istag,
-                    BALEEN_VERSION);
+        TEXT_PUT(text, "Service: Baleen/" BALEEN_VERSION "\r\n");
     }
-    text_put_slice(text, shard_date(txn->shard));
     if (txn->closes) {
         TEXT_PUT(text, "Connection: close\r\n");
     }
@@ -108,6 +111,11 @@ void respond_options(struct txn *txn)
     }
     TEXT_PUT(text, "\r\n");
     text_put_slice(text, service->options_end);
+    text_put_str(text,
+                 license_is_valid(txn->generation->file->license_until_sec, txn->shard->date_sec)
+                     ? "X-AV-License: 1\r\n"
+                     : "X-AV-License: 0\r\n");
+    text_put_slice(text, service->options_last);
     if (txn->closes) {
         TEXT_PUT(text, "Connection: close\r\n");
     }
@@ -210,7 +218,7 @@ static void respond_clean(struct txn *txn)
 }
 
 /* The name of what was scanned, for the finding's headers and the page. */
-static struct slice respond_file_name(struct txn *txn, char *room, size_t cap)
+struct slice respond_file_name(struct txn *txn, char *room, size_t cap)
 {
     struct text name = text_over(room, cap);
 
@@ -323,8 +331,8 @@ static void respond_forbid(struct txn *txn, struct slice file)
 {
     struct text *text = respond_begin(txn, 403);
 
-    respond_put_scan(txn, text);
     respond_put_finding(txn, text, file);
+    respond_put_scan(txn, text);
     respond_end_null_body(text);
     respond_finish(txn);
 }
@@ -345,8 +353,8 @@ static void respond_replace(struct txn *txn, struct slice file)
     struct text *text =
         respond_begin(txn, txn->route.profile == CONFIG_PROFILE_STANDARD ? 200 : 201);
 
-    respond_put_scan(txn, text);
     respond_put_finding(txn, text, file);
+    respond_put_scan(txn, text);
     reply_put_encapsulated(text, ICAP_SECTION_RES_HDR, head.len, ICAP_SECTION_RES_BODY);
     reply_end_head(text);
     text_put_slice(text, text_slice(&head));
@@ -420,8 +428,8 @@ void respond_file_verdict(struct txn *txn)
 
     if (found) {
         text = respond_begin(txn, 403);
-        respond_put_scan(txn, text);
         respond_put_finding(txn, text, respond_file_name(txn, name, sizeof(name)));
+        respond_put_scan(txn, text);
     } else {
         text = respond_begin(txn, may_204 ? 204 : 200);
         respond_put_scan(txn, text);

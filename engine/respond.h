@@ -8,6 +8,7 @@
  * into the transaction's answer and starts it; none reads. Encapsulated is the last header wherever
  * it stands; a 100 is bare; nothing follows a 204.
  */
+#include "base/slice.h"
 #include "engine/reason.h"
 
 struct txn;
@@ -31,6 +32,10 @@ void respond_file_verdict(struct txn *txn);
  */
 void respond_early_head(struct txn *txn);
 void respond_early_rest(struct txn *txn);
+
+/* The name of what was scanned (RFC 6266 name, last path segment), at most `cap` bytes in `room`.
+ */
+struct slice respond_file_name(struct txn *txn, char *room, size_t cap);
 
 /* True when the answer to a clean request may be 204. */
 bool respond_may_204(const struct txn *txn);

@@ -236,6 +236,19 @@ static void supervisor_refuse(struct supervisor *supervisor, const char *what, c
     }
 }
 
+/* A set that goes back is refused, unless the reload was told that it may. */
+static bool supervisor_is_older(const struct supervisor *supervisor, const struct defs_meta *meta,
+                                char error[DEFS_ERROR_CAP])
+{
+    if (supervisor->number == 0 || supervisor->older_allowed ||
+        meta->sequence >= supervisor->meta.sequence) {
+        return false;
+    }
+    snprintf(error, DEFS_ERROR_CAP, "sequence %llu is older than the %llu in use",
+             (unsigned long long)meta->sequence, (unsigned long long)supervisor->meta.sequence);
+    return true;
+}
+
 /* True when something changed and a generation was made of it. */
 static bool supervisor_adopt(struct supervisor *supervisor, int image_fd,
                              const struct compiler_result *result, char error[DEFS_ERROR_CAP])
@@ -252,6 +265,11 @@ static bool supervisor_adopt(struct supervisor *supervisor, int image_fd,
     error[0] = '\0';
     if (r < 0) {
         snprintf(error, DEFS_ERROR_CAP, "the image cannot be opened: %s", strerror(-r));
+        close(image_fd);
+        return false;
+    }
+    if (supervisor_is_older(supervisor, &image.meta, error)) {
+        defs_image_close(&image);
         close(image_fd);
         return false;
     }
@@ -330,9 +348,11 @@ static bool supervisor_load_config(struct supervisor *supervisor, struct config 
                        supervisor->overrides_len, error);
 }
 
-void supervisor_reload(struct supervisor *supervisor, bool with_config)
+void supervisor_reload(struct supervisor *supervisor, bool with_config, bool older)
 {
     char error[CONFIG_ERROR_CAP];
+
+    supervisor->older_allowed = older;
 
     if (supervisor->compiler.pid > 0) {
         supervisor->reload_wanted = true;
@@ -441,7 +461,7 @@ static void supervisor_on_child(struct supervisor *supervisor)
         if (pid == supervisor->compiler.pid) {
             supervisor_on_compiled(supervisor, wait_status);
             if (supervisor->reload_wanted) {
-                supervisor_reload(supervisor, true);
+                supervisor_reload(supervisor, true, supervisor->older_allowed);
             }
             continue;
         }
@@ -464,7 +484,7 @@ static void supervisor_on_signal(struct supervisor *supervisor)
             break;
         case SIGHUP:
             LOG_INF("SIGHUP: reading configuration and definitions again");
-            supervisor_reload(supervisor, true);
+            supervisor_reload(supervisor, true, false);
             break;
         default:
             supervisor_stop(supervisor);
@@ -508,7 +528,7 @@ static void supervisor_run_timers(struct supervisor *supervisor)
         supervisor->compiler.pid == 0 &&
         watch_run(&supervisor->watch, supervisor->definitions, now_ns)) {
         LOG_INF("the definitions at %s changed", supervisor->definitions);
-        supervisor_reload(supervisor, false);
+        supervisor_reload(supervisor, false, false);
     }
     if (supervisor->stopping && now_ns > supervisor->kill_at_ns) {
         for (unsigned i = 0; i < supervisor->shards_len; i++) {

@@ -47,6 +47,7 @@ struct supervisor {
     uint32_t connections_max;
     struct compiler compiler;
     bool reload_wanted; /* Another one after the job that runs. */
+    bool older_allowed; /* The reload was told that the set may be older. */
     struct watch watch;
     struct control control;
     uint64_t number; /* Of the current generation. */
@@ -68,7 +69,8 @@ struct supervisor {
 int supervisor_main(int argc, char **argv);
 
 /* For the control socket. */
-void supervisor_reload(struct supervisor *supervisor, bool with_config);
+/* `older`: a set with a lower sequence than the one in use is taken, too. */
+void supervisor_reload(struct supervisor *supervisor, bool with_config, bool older);
 void supervisor_stop(struct supervisor *supervisor);
 
 /* All running shards work on the current generation. */

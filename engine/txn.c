@@ -55,6 +55,10 @@ struct txn *txn_begin(struct conn *conn)
     txn->body.write_op.inflight = 0;
     txn->match.db = NULL;
     txn->file.op = (struct ring_op){0};
+    txn->file.stage = 0;
+    txn->file.result = 0;
+    txn->file.size = 0;
+    txn->file.at = 0;
     txn->file.root_fd = -1;
     txn->file.dir_fd = -1;
     txn->file.fd = -1;
@@ -137,8 +141,6 @@ static void txn_free(struct txn *txn)
 void txn_finish(struct txn *txn)
 {
     shard_log_access(txn->shard, txn);
-    /* What may still come of it: one more last-chunk behind an empty body. */
-    txn->conn->stray_end = txn->request.encapsulated.has_body && txn->chunk.body_len == 0;
     txn_free(txn);
 }
 
@@ -241,14 +243,14 @@ static enum txn_flow txn_found_too_late(struct txn *txn)
     return TXN_WAIT;
 }
 
-static void txn_log_finding(const struct txn *txn)
+void txn_log_finding(struct txn *txn)
 {
-    const struct slice name =
-        txn->request.method == ICAP_METHOD_FILEMOD ? txn->request.filepath : txn->http_req.target;
+    char name[256];
+    const struct slice file = respond_file_name(txn, name, sizeof(name));
 
     LOG_INF("%s: %s in %.*s (%s, id %u, disposition %u)", conn_peer(txn->conn), txn->finding.name,
-            (int)MIN_OF(name.len, (size_t)512), name.len > 0 ? (const char *)name.ptr : "a body",
-            txn->route.service->name, txn->finding.id, txn->disposition);
+            (int)file.len, (const char *)file.ptr, txn->route.service->name, txn->finding.id,
+            txn->disposition);
 }
 
 /* For X-Outer-Container-Is-Mime. */

@@ -173,6 +173,9 @@ void txn_work_later(struct txn *txn);
 /* Sets a finding of our own making (limits, policy). */
 void txn_set_violation(struct txn *txn, enum match_kind kind, const char *name);
 
+/* One log line for a finding and what was done about it. */
+void txn_log_finding(struct txn *txn);
+
 /* Starts matching over `source`. */
 void txn_scan_begin(struct txn *txn, struct match_source source);
 void txn_scan_end(struct txn *txn);

@@ -119,6 +119,11 @@ static enum txn_flow txn_on_chunk_end(struct txn *txn)
         txn->body_wanted = false;
         return txn_decide(txn, TXN_SKIPPED);
     }
+    if (txn->route.id == SERVICE_EX206 && (txn->request.allow & ICAP_ALLOW_206)) {
+        /* The change is at the front: the rest need not come. */
+        txn->body_wanted = false;
+        return txn_decide(txn, TXN_SKIPPED);
+    }
     const uint64_t body_len = txn->chunk.body_len;
 
     chunk_init(&txn->chunk);

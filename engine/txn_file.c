@@ -228,10 +228,7 @@ static enum txn_flow txn_file_answer(struct txn *txn)
     admission_leave(txn);
     if (txn->verdict == TXN_FOUND) {
         counters_add(&counters->verdict_infected, 1);
-        LOG_INF("%s: %s in %.*s (%s, id %u, disposition %u)", conn_peer(txn->conn),
-                txn->finding.name, (int)MIN_OF(txn->request.filepath.len, (size_t)512),
-                (const char *)txn->request.filepath.ptr, txn->route.service->name, txn->finding.id,
-                txn->disposition);
+        txn_log_finding(txn);
     } else {
         counters_add(
             txn->verdict == TXN_CLEAN ? &counters->verdict_clean : &counters->verdict_skipped, 1);

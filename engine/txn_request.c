@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "engine/admission.h"
 #include "engine/conn.h"
+#include "engine/license.h"
 #include "engine/respond.h"
 #include "engine/shard.h"
 #include "engine/txn.h"
@@ -41,36 +42,11 @@ static enum txn_flow txn_head_refuse(struct txn *txn, enum icap_head_status stat
     return txn_refuse(txn, reasons[status]);
 }
 
-/*
- * Some clients send one more last-chunk behind an empty body. No method begins with a digit, so it
- * cannot be taken for a request.
- */
-static bool txn_skip_stray_end(struct conn *conn)
-{
-    static const char stray[] = "0\r\n\r\n";
-    const struct slice in = conn_input(conn);
-    const size_t n = MIN_OF(in.len, sizeof(stray) - 1);
-
-    if (!conn->stray_end || memcmp(in.ptr, stray, n) != 0) {
-        conn->stray_end = false;
-        return false;
-    }
-    if (n < sizeof(stray) - 1) {
-        return true;
-    }
-    conn->stray_end = false;
-    conn_consume(conn, n);
-    return conn_input(conn).len == 0;
-}
-
 enum txn_flow txn_step_head(struct txn *txn)
 {
     struct txn_head *head = &txn->icap;
     const size_t max = txn->generation->config->limits_head;
 
-    if (head->len == 0 && conn_input(txn->conn).len > 0 && txn_skip_stray_end(txn->conn)) {
-        return TXN_WAIT;
-    }
     for (;;) {
         const struct slice in = conn_input(txn->conn);
         const size_t n = MIN_OF(in.len, head->cap - head->len);
@@ -181,6 +157,10 @@ enum txn_flow txn_step_route(struct txn *txn)
     }
     if (!txn_read_action(txn)) {
         return txn_refuse(txn, REASON_bad_action);
+    }
+    if ((txn->route.service->scans & SERVICE_SCAN_AV) &&
+        !license_is_valid(txn->generation->file->license_until_sec, txn->shard->date_sec)) {
+        return txn_refuse(txn, REASON_no_license);
     }
     return txn_goto(txn, TXN_STEP_admit);
 }
@@ -400,5 +380,6 @@ enum txn_flow txn_step_drain(struct txn *txn)
 
 enum txn_flow txn_step_sent(struct txn *txn)
 {
-    return txn->answer.done ? TXN_END : TXN_WAIT;
+    /* A spill that is still being written ends first. */
+    return txn->answer.done && txn_is_quiet(txn) ? TXN_END : TXN_WAIT;
 }

@@ -162,6 +162,9 @@ static bool config_write_all(int fd, struct slice bytes)
 /* Whether the file `beside` means what was asked for; the reason is on stderr when not. */
 static bool config_is_as_wanted(const char *beside)
 {
+    static char blocks[2][CONFIG_TEXT_CAP];
+    struct text got = text_over(blocks[0], CONFIG_TEXT_CAP);
+    struct text wanted = text_over(blocks[1], CONFIG_TEXT_CAP);
     char error[CONFIG_ERROR_CAP];
 
     if (!config_load(&config_got, beside, NULL, 0, error)) {
@@ -171,7 +174,9 @@ static bool config_is_as_wanted(const char *beside)
                           reason != NULL ? reason : "");
         return false;
     }
-    if (memcmp(&config_got, &config_wanted, sizeof(config_got)) != 0) {
+    config_write(&config_got, &got);
+    config_write(&config_wanted, &wanted);
+    if (!slice_equal(text_slice(&got), text_slice(&wanted))) {
         (void)baleen_fail("this file has to be changed by hand; nothing was changed");
         return false;
     }

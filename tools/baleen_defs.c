@@ -144,6 +144,7 @@ static void defs_print_check(const struct defs_listing *listing, const struct de
 {
     if (!listing->json) {
         if (error != NULL) {
+            (void)fflush(stdout);
             fprintf(stderr, "baleen: refused: %s\n", error);
         } else {
             defs_print_meta(meta, counts);

@@ -193,15 +193,14 @@ static bool edit_read_section(struct edit *edit, size_t path_len, unsigned depth
 /* False when it is no map at all. */
 static bool edit_read(struct edit *edit)
 {
-    /* Start of the stream, start of the document (or the end of an empty stream), first node. */
-    if (!edit_next(edit) || !edit_next(edit)) {
-        return false;
-    }
-    if (edit->event.type == YAML_STREAM_END_EVENT) {
-        return true;
-    }
-    if (!edit_next(edit)) {
-        return false;
+    /* Start of the stream, start of the document, first node; or the end of an empty stream. */
+    for (unsigned i = 0; i < 3; i++) {
+        if (!edit_next(edit)) {
+            return false;
+        }
+        if (edit->event.type == YAML_STREAM_END_EVENT) {
+            return true;
+        }
     }
     if (edit_event_is_null(&edit->event)) {
         return true;

@@ -209,8 +209,8 @@ static bool link_fill_body(struct link *link)
     }
     link->file_at += (uint64_t)got;
     /* A short read was the last. */
-    link_put_chunk(link, 0, (size_t)got, got < LINK_CHUNK ? "0\r\n\r\n" : "");
-    link->sending = got < LINK_CHUNK ? LINK_SEND_DONE : LINK_SEND_BODY;
+    link_put_chunk(link, 0, (size_t)got, (size_t)got < LINK_CHUNK ? "0\r\n\r\n" : "");
+    link->sending = (size_t)got < LINK_CHUNK ? LINK_SEND_DONE : LINK_SEND_BODY;
     return true;
 }
 
@@ -471,30 +471,37 @@ static bool link_read_body(struct link *link)
     return false;
 }
 
+/* Passes over the encapsulated heads. False when more bytes are needed or the link is done. */
+static bool link_read_heads(struct link *link)
+{
+    size_t len = (size_t)MIN_OF(link->skip, (uint64_t)link->in_len);
+
+    link_consume(link, len);
+    link->skip -= len;
+    if (link->skip > 0) {
+        return false;
+    }
+    if (!link->has_body) {
+        link_finish(link);
+        return false;
+    }
+    link->receiving = LINK_RECV_BODY;
+    return true;
+}
+
 /* Takes what has come, as far as it goes. */
 static void link_read_answer(struct link *link)
 {
     bool more = true;
 
-    while (more && link->file != NULL) {
+    while (more) {
         switch (link->receiving) {
         case LINK_RECV_HEAD:
             more = link->in_len > 0 && link_read_head(link);
             break;
-        case LINK_RECV_HEADS: {
-            size_t len = (size_t)MIN_OF(link->skip, (uint64_t)link->in_len);
-
-            link_consume(link, len);
-            link->skip -= len;
-            more = link->skip == 0;
-            if (more && link->has_body) {
-                link->receiving = LINK_RECV_BODY;
-            } else if (more) {
-                link_finish(link);
-                more = false;
-            }
+        case LINK_RECV_HEADS:
+            more = link_read_heads(link);
             break;
-        }
         case LINK_RECV_BODY:
             more = link_read_body(link);
             break;
@@ -677,7 +684,7 @@ static bool link_take_options(struct link_setup *setup, const struct icap_client
     }
     setup->is_request = !has_response;
     setup->has_preview = reply->has_preview;
-    setup->preview = (size_t)MIN_OF(reply->preview, (uint64_t)LINK_CHUNK / 2);
+    setup->preview = (size_t)MIN_OF(reply->preview, (uint64_t)(LINK_CHUNK / 2));
     if (reply->has_max_connections && reply->max_connections > 0) {
         setup->connections_max = (unsigned)MIN_OF(reply->max_connections, (uint64_t)UINT16_MAX);
     }

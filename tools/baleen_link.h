@@ -39,9 +39,9 @@ struct link_setup {
 };
 
 /* Bytes of a file that go out in one chunk. */
-#define LINK_CHUNK     (128 * 1024)
+#define LINK_CHUNK     KIB(128)
 #define LINK_FRAME     32 /* Room for the chunk's size line in front and its end behind. */
-#define LINK_HEAD_ROOM (16 * 1024)
+#define LINK_HEAD_ROOM KIB(16)
 #define LINK_OUT_CAP   (LINK_HEAD_ROOM + LINK_CHUNK + 2 * LINK_FRAME)
 
 enum link_sending {

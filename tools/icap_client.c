@@ -111,8 +111,8 @@ static bool icap_client_take(struct slice name, struct slice value, struct icap_
 enum icap_client_status icap_client_parse(struct slice bytes, size_t *seen,
                                           struct icap_client_reply *out, size_t *out_len)
 {
-    size_t len = icap_client_find_end(
-        slice_from(bytes.ptr, MIN_OF(bytes.len, (size_t)ICAP_CLIENT_HEAD_MAX)), seen);
+    size_t len =
+        icap_client_find_end(slice_from(bytes.ptr, MIN_OF(bytes.len, ICAP_CLIENT_HEAD_MAX)), seen);
     struct slice rest = slice_from(bytes.ptr, len);
     struct slice name;
     struct slice value;

@@ -11,8 +11,8 @@
  */
 #include "base/slice.h"
 
-#define ICAP_CLIENT_HEAD_MAX  (64 * 1024)
-#define ICAP_CLIENT_HEADS_MAX (1024 * 1024)
+#define ICAP_CLIENT_HEAD_MAX  KIB(64)
+#define ICAP_CLIENT_HEADS_MAX MIB(1)
 
 struct text;
 

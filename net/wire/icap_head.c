@@ -79,15 +79,12 @@ static bool icap_find_end(struct slice bytes, size_t *seen, size_t *out_len)
     return false;
 }
 
-/* Takes a word of visible bytes and the blanks around it; empty when there is none. */
+/* Takes a word of visible bytes and the blanks behind it; empty when there is none. */
 static struct slice icap_take_word(struct slice *rest)
 {
     const uint8_t *at = rest->ptr;
     const uint8_t *const end = at + rest->len;
 
-    while (at < end && (*at == ' ' || *at == '\t')) {
-        at++;
-    }
     const uint8_t *const start = at;
 
     while (at<end && * at> ' ' && *at != 0x7f) {

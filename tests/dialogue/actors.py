@@ -483,8 +483,9 @@ class Client:
         if answer is None:
             raise DialogueError('%s: no answer yet' % path)
         if area == 'icap':
-            special = {'status': answer.status, 'reason': answer.reason, 'sections':
-                       ', '.join('%s=%d' % section for section in answer.sections)}
+            special = {'status': answer.status, 'reason': answer.reason,
+                       'sections': ', '.join('%s=%d' % section for section in answer.sections),
+                       'verdict_and_version': '%d %s' % (answer.status, answer.icap.get('X-Definition-Info'))}
             return special[name] if name in special else self.ask_head(answer.icap, name)
         if area == 'http':
             if name == 'kind':
