@@ -49,6 +49,7 @@ static struct text *respond_begin(struct txn *txn, unsigned status)
 {
     struct text *text = &txn->answer.text;
 
+    txn->closes = txn->closes || txn->shard->draining;
     respond_count_status(txn, status);
     if (status == 403 && txn->request.method == ICAP_METHOD_FILEMOD) {
         reply_status_line_as(text, status, REPLY_FORBIDDEN_FILEMOD);
@@ -98,6 +99,7 @@ void respond_options(struct txn *txn)
     const struct generation_service *service = &txn->generation->services[txn->route.id];
     struct text *text = &txn->answer.text;
 
+    txn->closes = txn->closes || txn->shard->draining;
     respond_count_status(txn, 200);
     reply_status_line(text, 200);
     text_put_slice(text, shard_date(txn->shard));

@@ -172,6 +172,8 @@ void txn_on_deadline(struct txn *txn)
         conn_abort(txn->conn, REASON_peer_slow);
     } else if (!list_is_empty(&txn->wait_node)) {
         admission_expire(txn);
+    } else if (txn_body_trickles(txn)) {
+        return;
     } else if (txn->early_head) {
         conn_abort(txn->conn, REASON_timeout);
     } else {
@@ -246,11 +248,14 @@ static enum txn_flow txn_found_too_late(struct txn *txn)
 void txn_log_finding(struct txn *txn)
 {
     char name[256];
-    const struct slice file = respond_file_name(txn, name, sizeof(name));
+    struct slice file = txn->request.filepath;
 
+    if (txn->request.method != ICAP_METHOD_FILEMOD) {
+        file = respond_file_name(txn, name, sizeof(name));
+    }
     LOG_INF("%s: %s in %.*s (%s, id %u, disposition %u)", conn_peer(txn->conn), txn->finding.name,
-            (int)file.len, (const char *)file.ptr, txn->route.service->name, txn->finding.id,
-            txn->disposition);
+            (int)MIN_OF(file.len, (size_t)512), (const char *)file.ptr, txn->route.service->name,
+            txn->finding.id, txn->disposition);
 }
 
 /* For X-Outer-Container-Is-Mime. */

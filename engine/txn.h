@@ -121,6 +121,7 @@ struct txn {
     size_t trailers_len;
     bool trickle_on;
     uint64_t trickle_at_ns;
+    uint64_t progress_ns; /* When the last byte of the body came. */
 
     enum txn_verdict verdict;
     struct match_finding finding;
@@ -172,6 +173,9 @@ void txn_work_later(struct txn *txn);
 
 /* Sets a finding of our own making (limits, policy). */
 void txn_set_violation(struct txn *txn, enum match_kind kind, const char *name);
+
+/* The deadline was that of the next trickle: it has run, and the next one is set. */
+bool txn_body_trickles(struct txn *txn);
 
 /* One log line for a finding and what was done about it. */
 void txn_log_finding(struct txn *txn);

@@ -13,7 +13,8 @@
 #define TXN_EARLY_BYTES KIB(48)
 
 /* The newest part of a body that trickles stays back, and whole blocks that still move. */
-#define TXN_TRICKLE_HOLD (2 * BODY_BLOCK_BYTES)
+#define TXN_TRICKLE_HOLD     (2 * BODY_BLOCK_BYTES)
+#define TXN_TRICKLE_EVERY_NS (250 * NS_PER_MS)
 
 static void txn_on_body_wake(void *ctx)
 {
@@ -59,6 +60,30 @@ static void txn_trickle(struct txn *txn)
 
     txn->answer.echo_limit = MAX_OF(txn->answer.echo_limit, MIN_OF(allowed, most));
     answer_pump(txn);
+}
+
+/* With trickling on, the client is looked after between its bytes, too. */
+static void txn_set_body_deadline(struct txn *txn)
+{
+    const struct config *config = txn->generation->config;
+    const uint64_t progress_ns = config->icap_progress_timeout_ns;
+
+    conn_set_deadline(txn->conn, config->icap_trickle_after_ns > 0
+                                     ? MIN_OF(progress_ns, TXN_TRICKLE_EVERY_NS)
+                                     : progress_ns);
+}
+
+bool txn_body_trickles(struct txn *txn)
+{
+    const struct config *config = txn->generation->config;
+
+    if (txn->step != TXN_STEP_body || config->icap_trickle_after_ns == 0 ||
+        shard_now(txn->shard) - txn->progress_ns >= config->icap_progress_timeout_ns) {
+        return false;
+    }
+    txn_trickle(txn);
+    txn_set_body_deadline(txn);
+    return true;
 }
 
 static enum txn_flow txn_over_limit(struct txn *txn, const char *name)
@@ -170,6 +195,7 @@ enum txn_flow txn_step_body(struct txn *txn)
     struct conn *conn = txn->conn;
 
     txn_body_begin(txn);
+    txn->progress_ns = shard_now(txn->shard);
     for (;;) {
         const struct slice in = conn_input(conn);
         const size_t room = in.len > 0 ? body_room(&txn->body) : 0;
@@ -195,7 +221,7 @@ enum txn_flow txn_step_body(struct txn *txn)
         respond_early_head(txn);
     }
     txn_trickle(txn);
-    conn_set_deadline(conn, txn->generation->config->icap_progress_timeout_ns);
+    txn_set_body_deadline(txn);
     return TXN_WAIT;
 }
 

@@ -293,8 +293,9 @@ static void txn_file_open_keep(struct txn *txn)
 {
     struct txn_file *file = &txn->file;
 
-    snprintf(file->hidden, sizeof(file->hidden), "%lld-%llu-%u.quarantined",
-             (long long)clock_wall_sec(), (unsigned long long)file->ino, txn->shard->start.index);
+    snprintf(file->hidden, sizeof(file->hidden), "%lld-%llu-%llu.quarantined",
+             (long long)clock_wall_sec(), (unsigned long long)file->ino,
+             (unsigned long long)clock_now_ns());
     file->how = (struct open_how){
         .flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
         .mode = 0600,

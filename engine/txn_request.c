@@ -136,7 +136,7 @@ enum txn_flow txn_step_route(struct txn *txn)
     const struct icap_request *request = &txn->request;
 
     txn_count_method(txn);
-    txn->closes = request->wants_close || txn->shard->draining;
+    txn->closes = request->wants_close;
     txn->body_wanted = request->encapsulated.has_body;
     txn->preview_open = request->has_preview && txn->body_wanted;
     if (request->method == ICAP_METHOD_UNKNOWN) {
@@ -152,7 +152,7 @@ enum txn_flow txn_step_route(struct txn *txn)
     if (!(txn->route.service->method_bits & (1u << request->method))) {
         return txn_refuse(txn, REASON_bad_method);
     }
-    if (request->method == ICAP_METHOD_FILEMOD && !request->filepath.ptr) {
+    if (request->method == ICAP_METHOD_FILEMOD && request->filepath.len == 0) {
         return txn_refuse(txn, REASON_no_filepath);
     }
     if (!txn_read_action(txn)) {

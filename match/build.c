@@ -325,17 +325,18 @@ static int body_add_direct(const struct body_job *job, uint32_t signature,
     return vec_append(&job->builder->directs, &direct, 1) ? 0 : ERR_NEW(-ENOMEM);
 }
 
-/* Longest extent from the trigger's end to the end of its cluster. */
-static uint32_t body_tail_max(const struct match_builder *builder,
-                              const struct program_signature *signature)
+/* Fills in the extent from the trigger's end to the end of its cluster. */
+static void signature_fill_tail(const struct match_builder *builder,
+                                struct program_signature *signature)
 {
     const struct program_cluster *cluster = vec_at(&builder->clusters, signature->trigger_cluster);
-    uint32_t max = 0;
 
     for (uint32_t i = signature->trigger_split; i < cluster->op_first + cluster->op_len; i++) {
-        max += program_op_max(vec_at(&builder->ops, i));
+        const struct program_op *op = vec_at(&builder->ops, i);
+
+        signature->tail_min += program_op_min(op);
+        signature->tail_max += program_op_max(op);
     }
-    return max;
 }
 
 static int body_add_signature(const struct body_job *job, uint32_t cluster_first)
@@ -357,7 +358,7 @@ static int body_add_signature(const struct body_job *job, uint32_t cluster_first
     if (job->trigger) {
         signature.trigger_cluster = cluster_first + job->trigger->cluster;
         signature.trigger_split = job->op_base + job->trigger->op + 1;
-        signature.tail_max = body_tail_max(builder, &signature);
+        signature_fill_tail(builder, &signature);
         r = body_add_uses(job, index);
     } else {
         r = body_add_direct(job, index, vec_at(&builder->clusters, cluster_first));

@@ -25,11 +25,18 @@ enum body_state {
 #define BODY_NONE UINT32_MAX
 
 /*
- * Steps of verifying: about a nanosecond each. What clean bodies take is a small part of it; what
- * an adversary can make us spend is bounded by a few milliseconds and 16 ns a byte.
+ * Steps of verifying, some nanoseconds each. Clean bodies take a small part of it; what an
+ * adversary can make us spend in all is bounded by these.
  */
 #define BODY_BUDGET_BASE     (4U << 20)
-#define BODY_BUDGET_PER_BYTE 16
+#define BODY_BUDGET_PER_BYTE 8
+
+/*
+ * What one call of match_body_feed may take of it. A signature that would need more is put off to
+ * the end, where work is cut into slices.
+ */
+#define BODY_FEED_BASE     (256U << 10)
+#define BODY_FEED_PER_BYTE 16
 
 /* Work of one call of match_body_end. */
 #define BODY_SLICE_STEPS  (128U << 10)
@@ -44,10 +51,16 @@ struct body_job {
     struct match_slot *slot;
     struct peek peek;
     struct verify verify;
+    uint64_t granted; /* Steps that this call may take, */
+    bool spent;       /* and whether it took them all. */
 };
 
 static void job_init(struct body_job *job, struct match_body *body, struct slice now, bool ended)
 {
+    const uint64_t granted = BODY_FEED_BASE + BODY_FEED_PER_BYTE * (uint64_t)now.len;
+
+    job->granted = ended ? body->budget : MIN_OF(body->budget, granted);
+    job->spent = false;
     job->body = body;
     job->db = body->db;
     job->slot = body->slot;
@@ -57,7 +70,7 @@ static void job_init(struct body_job *job, struct match_body *body, struct slice
         .peek = &job->peek,
         .spans = body->db->spans,
         .avail = body->fed,
-        .budget = body->budget,
+        .budget = job->granted,
         .ended = ended,
     };
 }
@@ -65,7 +78,7 @@ static void job_init(struct body_job *job, struct match_body *body, struct slice
 /* Takes over what the verifier left. */
 static void job_fini(struct body_job *job)
 {
-    job->body->budget = job->verify.budget;
+    job->body->budget -= job->granted - job->verify.budget;
     job->slot->over |= job->verify.over;
     job->slot->failed |= job->peek.failed;
 }
@@ -73,6 +86,19 @@ static void job_fini(struct body_job *job)
 static bool job_stopped(const struct body_job *job)
 {
     return job->body->found != BODY_NONE || job->verify.over || job->peek.failed;
+}
+
+/*
+ * Whether this call's steps are used up while the body has some left: then "no" only means that the
+ * answer is put off.
+ */
+static bool job_spent(struct body_job *job)
+{
+    if (job->verify.over && job->body->budget > job->granted) {
+        job->verify.over = false;
+        job->spent = true;
+    }
+    return job->spent;
 }
 
 static const struct program_signature *job_signature(const struct body_job *job, uint32_t index)
@@ -178,22 +204,36 @@ static void body_run_chases(struct body_job *job)
         if (chase->done || chase->search.need > job->verify.avail) {
             continue;
         }
-        switch (chase_run(job, chase)) {
-        case VERIFY_YES:
+        const enum verify_result result = chase_run(job, chase);
+
+        if (result == VERIFY_YES) {
             job_report(job, chase->signature);
-            break;
-        case VERIFY_NO:
+        } else if (job_spent(job)) {
+            return;
+        } else if (result == VERIFY_NO) {
             chase->done = true;
-            break;
-        default:
-            break;
         }
     }
 }
 
 /* ---- Triggers ---- */
 
-/* Notes a trigger whose surroundings have not come yet. */
+/*
+ * When to look again at a trigger whose surroundings have not come yet: at the latest when all
+ * bytes are there that its cluster can reach, and two more, because an edge may look at what
+ * follows. Before that not without the bytes it needs at least, and then at doubling distances, so
+ * that early answers cost little.
+ */
+static uint64_t pending_need(const struct body_job *job, uint32_t index, uint64_t trigger_end)
+{
+    const struct program_signature *signature = job_signature(job, index);
+    const uint64_t last = trigger_end + signature->tail_max + 2;
+    const uint64_t first = trigger_end + signature->tail_min;
+    const uint64_t next = job->verify.avail + (job->verify.avail - trigger_end) + 1;
+
+    return MIN_OF(last, job->verify.avail < first ? first : next);
+}
+
 static void body_suspend(struct body_job *job, uint32_t signature, uint64_t trigger_end)
 {
     struct match_body *body = job->body;
@@ -205,8 +245,7 @@ static void body_suspend(struct body_job *job, uint32_t signature, uint64_t trig
     body->pending[body->pending_len++] = (struct match_pending){
         .signature = signature,
         .trigger_end = trigger_end,
-        /* Two bytes more, because an edge may look at what follows. */
-        .need = trigger_end + job_signature(job, signature)->tail_max + 2,
+        .need = pending_need(job, signature, trigger_end),
     };
 }
 
@@ -227,8 +266,9 @@ static enum verify_result body_try(struct body_job *job, uint32_t index, uint64_
 
     if (result == VERIFY_YES && signature->cluster_len == 1) {
         job_report(job, index);
-    } else if (result == VERIFY_YES) {
+    } else if (result == VERIFY_YES || job_spent(job)) {
         body_follow(job, index);
+        return VERIFY_NO;
     }
     return result;
 }
@@ -242,7 +282,7 @@ static void body_on_signature(struct body_job *job, uint32_t index, uint64_t tri
     if (foreign || body_follows(job, index)) {
         return;
     }
-    if (signature->offset_kind == PROGRAM_FROM_END && !job->verify.ended) {
+    if (job->spent || signature->offset_kind == PROGRAM_FROM_END) {
         body_follow(job, index);
         return;
     }
@@ -270,18 +310,21 @@ static int body_on_trigger(unsigned id, unsigned long long from, unsigned long l
 static void body_run_pending(struct body_job *job)
 {
     struct match_body *body = job->body;
-    uint32_t kept = 0;
+    const uint32_t len = body->pending_len;
 
-    for (uint32_t i = 0; i < body->pending_len && !job_stopped(job); i++) {
+    body->pending_len = 0;
+    for (uint32_t i = 0; i < len && !job_stopped(job); i++) {
         const struct match_pending pending = body->pending[i];
 
+        if (body_follows(job, pending.signature)) {
+            continue;
+        }
         if (!job->verify.ended && pending.need > job->verify.avail) {
-            body->pending[kept++] = pending;
-        } else if (!body_follows(job, pending.signature)) {
-            (void)body_try(job, pending.signature, pending.trigger_end);
+            body->pending[body->pending_len++] = pending;
+        } else {
+            body_on_signature(job, pending.signature, pending.trigger_end);
         }
     }
-    body->pending_len = kept;
 }
 
 /* ---- Signatures in place ---- */
@@ -318,7 +361,7 @@ static void direct_run(struct body_job *job, const struct layout_direct *direct)
 
     if (result == VERIFY_YES && signature->cluster_len == 1) {
         job_report(job, direct->signature);
-    } else if (result != VERIFY_NO) {
+    } else if (result != VERIFY_NO || job_spent(job)) {
         body_follow(job, direct->signature);
     }
 }

@@ -85,10 +85,11 @@ struct program_signature {
     uint32_t
         trigger_cluster; /* The cluster that the trigger is in, absolute; NONE without trigger. */
     uint32_t trigger_split; /* The first operation behind the trigger. */
-    uint32_t tail_max;      /* Longest extent from the trigger's end to the cluster's. */
+    uint32_t tail_min;      /* Extent from the trigger's end to the cluster's. */
+    uint32_t tail_max;
     uint8_t target;
     uint8_t offset_kind;
-    uint8_t pad[6];
+    uint8_t pad[2];
 };
 
 static inline bool program_set_has(const struct program_set *set, uint8_t byte)

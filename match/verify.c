@@ -438,6 +438,9 @@ static enum verify_result search_step(struct verify *verify, struct search_job *
     default:
         break;
     }
+    if (verify_stopped(verify)) {
+        return VERIFY_PAUSE;
+    }
     job->at++;
     return job->best != UINT64_MAX && cluster->len_min == cluster->len_max ? VERIFY_YES : VERIFY_NO;
 }

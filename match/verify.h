@@ -27,7 +27,7 @@ enum verify_result {
     VERIFY_NO,
     VERIFY_YES,
     VERIFY_MORE,  /* Undecided until more bytes come. */
-    VERIFY_PAUSE, /* The slice of work is used up. */
+    VERIFY_PAUSE, /* The slice of work, or the budget, is used up. */
 };
 
 struct verify {

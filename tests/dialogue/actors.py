@@ -202,7 +202,6 @@ class Client:
         self.log = log
         self.connect = connect
         self.thread = None
-        self.failure = None
         self.sock = None
         self.pending = []  # (method, service) of each request without its final answer.
         self.response = None

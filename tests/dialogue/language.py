@@ -22,6 +22,10 @@ class DialogueError(Exception):
         self.line = line
 
 
+class Quoted(str):
+    """A word that stood in quotes: never the name of an option."""
+
+
 class Statement:
     """One command: its words and, with braces, the statements inside."""
 
@@ -103,7 +107,7 @@ def _string(text, at, line):
             raise DialogueError('a string without its end', line)
         char = text[at]
         if char == '"':
-            return ''.join(out), at + 1, lines
+            return Quoted(''.join(out)), at + 1, lines
         lines += char == '\n'
         if char != '\\':
             out.append(char)
@@ -123,7 +127,7 @@ def _string(text, at, line):
 
 def substitute(word, resolve):
     """Puts `resolve(name)` in for each `${name}`."""
-    return VARIABLE.sub(lambda found: str(resolve(found.group(1))), word).replace(DOLLAR, '$')
+    return type(word)(VARIABLE.sub(lambda found: str(resolve(found.group(1))), word).replace(DOLLAR, '$'))
 
 
 def size_of(word):
@@ -155,7 +159,7 @@ class Options:
         while at < len(words):
             word = words[at]
             at += 1
-            if not re.match(r'-[A-Za-z]', word):
+            if isinstance(word, Quoted) or not re.match(r'-[A-Za-z]', word):
                 self.rest.append(word)
                 continue
             name, value = word[1:], True

@@ -66,6 +66,7 @@ class Dialogue:
         self.logs = [self.log]
         self.barriers = {}
         self.lock = threading.Lock()
+        self.first_failure = None
 
     # Running.
 
@@ -251,12 +252,12 @@ class Dialogue:
         options = Options(args[1:])
         settings = []
         for key, value in options.all:
-            if key not in ('defs', 'refused'):
+            if key not in ('defs', 'refused', 'exit'):
                 settings.append((key, value))
         definitions = self.definitions_of(args[0], options.get('defs', 'set'))
         engine = servers.Engine(self.binary, args[0], definitions, settings, work_dir=self.folder)
         if options.get('refused'):
-            self.expect_refused(engine, options.get('refused'))
+            self.expect_refused(engine, options.get('refused'), options.get('exit', '2'))
             return
         self.engines[args[0]] = engine
         engine.start()
@@ -270,12 +271,12 @@ class Dialogue:
         return target
 
     @staticmethod
-    def expect_refused(engine, pattern):
+    def expect_refused(engine, pattern, wanted):
         engine.spawn()
         status = engine.wait(servers.START_SECONDS)
         engine.stop()
-        if status != 2:
-            raise DialogueError('ended with %r, expected 2\n%s' % (status, engine.log()))
+        if str(status) != wanted:
+            raise DialogueError('ended with %r, expected %s\n%s' % (status, wanted, engine.log()))
         if not re.search(pattern, engine.log()):
             raise DialogueError('log has no %r:\n%s' % (pattern, engine.log()))
 
@@ -398,13 +399,18 @@ class Dialogue:
         try:
             self.run_block(block, client)
         except DialogueError as error:
-            client.failure = error
-            client.log.say('! line %d: %s' % (error.line, error))
-            for barrier in self.barriers.values():
-                barrier.abort()
+            self.fail_thread(client, error)
         except Exception as error:
-            client.failure = DialogueError('%s: %s' % (type(error).__name__, error))
             client.log.say(traceback.format_exc())
+            self.fail_thread(client, DialogueError('%s: %s' % (type(error).__name__, error)))
+
+    def fail_thread(self, client, error):
+        """The first failure is the one to tell of: others follow from it."""
+        client.log.say('! line %d: %s' % (error.line, error))
+        with self.lock:
+            self.first_failure = self.first_failure or error
+        for barrier in self.barriers.values():
+            barrier.abort()
 
     def do_wait(self, args):
         for client in [self.clients[name] for name in args] or list(self.clients.values()):
@@ -414,8 +420,8 @@ class Dialogue:
             if client.thread.is_alive():
                 raise DialogueError('client %s does not end' % client.name)
             client.thread = None
-            if client.failure:
-                raise client.failure
+        if self.first_failure:
+            raise self.first_failure
 
     def show_logs(self):
         for log in self.logs:

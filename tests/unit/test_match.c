@@ -85,7 +85,7 @@ Test(match, the_answer_comes_with_the_last_byte_that_matters)
         size_t fed;
     } rows[] = {
         {"*", "41424344454647", "..ABCDEFG........", 9},
-        {"*", "414243{2-4}4546", "..ABC..EF........", 9},
+        {"*", "414243{2}4546", "..ABC..EF........", 9},
         {"*", "41424344*45464748", "..ABCD...EFGH....", 13},
         {"*", "41424344(W)", "..ABCD.........", 7},
         {"2", "41424344", "..ABCD..........", 8},
@@ -468,7 +468,7 @@ Test(match, a_finding_before_the_budget_ends_stands)
 /* The end is cut into slices when it has much to search. */
 Test(match, long_work_at_the_end_is_sliced)
 {
-    struct kit_set set = kit_open_one(0, "EOF-60000000,60000000", "416c706861*4265746121");
+    struct kit_set set = kit_open_one(0, "EOF-33554432,33554432", "416c706861*4265746121");
     const size_t len = MIB(32);
     uint8_t *bytes = malloc(len);
     struct kit_body body = {.bytes = bytes, .len = len};
@@ -480,9 +480,9 @@ Test(match, long_work_at_the_end_is_sliced)
     memcpy(bytes + 1000, "Alpha", 5);
     /* The copies of the kit would dominate. */
     cr_assert_eq(kit_run(set.db, &body, &feed, &finding), MATCH_CLEAN);
-    cr_assert_geq(feed.slices, 2);
     memcpy(bytes + len - 5, "Beta!", 5);
-    cr_assert_eq(kit_run(set.db, &body, &feed, &finding), MATCH_CLEAN, "starts before the offset");
+    cr_assert_eq(kit_run(set.db, &body, &feed, &finding), MATCH_FOUND);
+    cr_assert_geq(feed.slices, 2);
     kit_close(&set);
     free(bytes);
 }

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: MIT */
+#include "match/layout.h"
+#include "tests/unit/test_match_kit.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void image_add_all(struct match_builder *builder)
+{
+    static const struct {
+        unsigned target;
+        const char *offset;
+        const char *body;
+    } rows[] = {
+        {0, "*", "506c61696e4d61726b6572"},
+        {0, "*", "416c7068612a2a{2-9}(42|43)4445*47616d6d61"},
+        {1, "*", "5065536967{-20}!(41|42)5065"},
+        {7, "*", "(W)54657874536967(W)"},
+        {0, "0", "4d5a9000{4}50450000"},
+        {0, "EOF-8", "456e64456e64"},
+        {10, "0,200", "255044462d(312e|322e3)4142"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char name[16];
+
+        snprintf(name, sizeof(name), "Image.%zu", i);
+        cr_assert_eq(kit_add(builder, name, rows[i].target, rows[i].offset, rows[i].body), 0);
+    }
+    cr_assert_eq(match_builder_add_hash(builder, SLICE_OF("Image.Hash"),
+                                        SLICE_OF("d41d8cd98f00b204e9800998ecf8427e"), 7, false),
+                 0);
+    cr_assert_eq(match_builder_add_hash(builder, SLICE_OF("Image.Allow"),
+                                        SLICE_OF("d41d8cd98f00b204e9800998ecf8427e"), 7, true),
+                 0);
+}
+
+static uint8_t *image_build(size_t *out_len)
+{
+    struct match_builder *builder = kit_builder();
+    uint8_t *image;
+
+    image_add_all(builder);
+    cr_assert_eq(match_builder_finish(builder, &image, out_len), 0);
+    match_builder_free(builder);
+    return image;
+}
+
+Test(match_image, equal_input_gives_equal_bytes)
+{
+    size_t len[2];
+    uint8_t *image[2];
+
+    for (size_t i = 0; i < 2; i++) {
+        void *noise = malloc(1000 + i * 77777);
+
+        image[i] = image_build(&len[i]);
+        free(noise);
+    }
+    cr_assert_eq(len[0], len[1]);
+    cr_assert_eq(memcmp(image[0], image[1], len[0]), 0);
+    free(image[0]);
+    free(image[1]);
+}
+
+/* Opens the image through `fd` at another place than the parent has it. */
+static int image_use(int fd, size_t len, size_t shift)
+{
+    uint8_t *map = mmap(NULL, len + shift + 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct match_db *db;
+
+    if (map == MAP_FAILED ||
+        mmap(map + shift, len, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+        return 10;
+    }
+    if (match_db_open(&db, slice_from(map + shift, len), 4) != 0) {
+        return 11;
+    }
+    if (kit_scan(db, SLICE_OF("xx PlainMarker")) != MATCH_FOUND ||
+        kit_scan(db, SLICE_OF("xx PlainMarkeR")) != MATCH_CLEAN) {
+        return 12;
+    }
+    if (kit_scan(db, SLICE_OF("MZ PeSig...CPe")) != MATCH_FOUND ||
+        kit_scan(db, SLICE_OF("words TextSig words")) != MATCH_FOUND) {
+        return 13;
+    }
+    match_db_close(db);
+    munmap(map, len + shift + 4096);
+    return 0;
+}
+
+Test(match_image, processes_share_it_read_only_at_any_address)
+{
+    size_t len;
+    uint8_t *image = image_build(&len);
+    const int fd = memfd_create("image", MFD_CLOEXEC);
+
+    cr_assert_geq(fd, 0);
+    cr_assert_eq(write(fd, image, len), (ssize_t)len);
+    free(image);
+    for (size_t i = 0; i < 4; i++) {
+        const pid_t child = fork();
+        int status = 0;
+
+        cr_assert_geq(child, 0);
+        if (child == 0) {
+            _exit(image_use(fd, len, i * 4096 * 3));
+        }
+        cr_assert_eq(waitpid(child, &status, 0), child);
+        cr_assert(WIFEXITED(status));
+        cr_assert_eq(WEXITSTATUS(status), 0, "child %zu says %d", i, WEXITSTATUS(status));
+    }
+    close(fd);
+}
+
+Test(match_image, what_is_no_image_is_refused)
+{
+    size_t len;
+    uint8_t *image = image_build(&len);
+    struct match_db *db;
+
+    cr_assert_eq(match_db_open(&db, slice_from(NULL, 0), 1), -EBADMSG);
+    for (size_t cut = 0; cut < len; cut += 1 + len / 97) {
+        cr_assert_eq(match_db_open(&db, slice_from(image, cut), 1), -EBADMSG, "%zu", cut);
+    }
+    for (size_t at = 0; at < 16; at++) {
+        image[at] ^= 0x40;
+        cr_assert_eq(match_db_open(&db, slice_from(image, len), 1), -EBADMSG, "byte %zu", at);
+        image[at] ^= 0x40;
+    }
+    uint8_t *shifted = aligned_alloc(64, (len + 127) & ~(size_t)63);
+
+    cr_assert_not_null(shifted);
+    memcpy(shifted + 8, image, len);
+    cr_assert_eq(match_db_open(&db, slice_from(shifted + 8, len), 1), -EBADMSG, "alignment");
+    free(shifted);
+    free(image);
+}
+
+/* Bodies that reach every kind of signature of the set. */
+static void image_exercise(struct match_db *db)
+{
+    static const char *const bodies[] = {
+        "xx PlainMarker", "Alpha**12345CDE...Gamma",
+        "MZ PeSig...CPe", "words TextSig words",
+        "MZ\x90",         "1234EndEnd12",
+        "%PDF-2.3AB",     "7 bytes",
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {
+        struct match_finding finding;
+
+        (void)kit_scan_by(db, slice_from_str(bodies[i]), i % 3, &finding);
+    }
+}
+
+/*
+ * Damage is noticed or harmless. (A digest over the image finds all of it; this is the second line,
+ * which the sanitizers watch.)
+ */
+Test(match_image, damage_is_refused_or_does_no_harm, .timeout = 300)
+{
+    size_t len;
+    uint8_t *image = image_build(&len);
+    const struct layout_header *header = (const struct layout_header *)(void *)image;
+    const struct layout_span blobs = header->sections[LAYOUT_BLOBS];
+    unsigned refused = 0;
+
+    for (size_t at = 0; at < len; at++) {
+        if (at >= blobs.offset && at < blobs.offset + blobs.len) {
+            at = blobs.offset + blobs.len - 1;
+            continue;
+        }
+        for (unsigned change = 0; change < 3; change++) {
+            const uint8_t kept = image[at];
+            struct match_db *db;
+
+            image[at] = change == 0 ? 0xff : change == 1 ? (uint8_t)(kept + 1) : kept ^ 0x80;
+            const int r = match_db_open(&db, slice_from(image, len), 2);
+
+            if (r == 0) {
+                image_exercise(db);
+                match_db_close(db);
+            } else {
+                cr_assert_eq(r, -EBADMSG, "byte %zu", at);
+                refused++;
+            }
+            image[at] = kept;
+        }
+    }
+    cr_assert_gt(refused, 500);
+    free(image);
+}
+
+/* Hyperscan's own checksum covers the databases. */
+Test(match_image, a_damaged_database_is_refused)
+{
+    size_t len;
+    uint8_t *image = image_build(&len);
+    const struct layout_header *header = (const struct layout_header *)(void *)image;
+    const struct layout_database *rows =
+        (const struct layout_database *)(void *)(image + header->sections[LAYOUT_DATABASES].offset);
+    const size_t count = header->sections[LAYOUT_DATABASES].len / sizeof(*rows);
+    struct match_db *db;
+
+    cr_assert_geq(count, 3);
+    for (size_t i = 0; i < count; i++) {
+        uint8_t *middle = image + rows[i].offset + rows[i].len / 2;
+
+        *middle ^= 1;
+        cr_assert_eq(match_db_open(&db, slice_from(image, len), 1), -EBADMSG);
+        *middle ^= 1;
+    }
+    cr_assert_eq(match_db_open(&db, slice_from(image, len), 1), 0);
+    match_db_close(db);
+    free(image);
+}
