@@ -161,7 +161,7 @@ void conn_reap(struct conn *conn)
     shard_on_conn_freed(shard);
 }
 
-static void conn_close(struct conn *conn)
+void conn_close(struct conn *conn)
 {
     if (conn->state == CONN_CLOSING) {
         return;

@@ -71,6 +71,9 @@ void conn_abort(struct conn *conn, enum reason_id reason);
 /* Ends it after an answer: half close, drop what comes, close. */
 void conn_linger(struct conn *conn);
 
+/* Ends it without a word: nothing is owed to the client. */
+void conn_close(struct conn *conn);
+
 /* Frees the slot when nothing is pending; called by whoever has just completed an operation. */
 void conn_reap(struct conn *conn);
 

@@ -250,7 +250,7 @@ static void shard_begin_drain(struct shard *shard)
         struct conn *conn = CONTAINER_OF(pos, struct conn, node);
 
         if (!conn->txn && conn->state == CONN_OPEN) {
-            conn_linger(conn);
+            conn_close(conn);
             conn_reap(conn);
         }
     }

@@ -120,7 +120,6 @@ static int startup_open_spool(const struct config *config)
 {
     const char *const places[] = {config->state_dir, "/var/tmp", "/tmp"};
 
-    mkdir(config->state_dir, 0750);
     for (size_t i = 0; i < ARRAY_LEN(places); i++) {
         const int fd = open(places[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
         const int probe = fd >= 0 ? openat(fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600) : -1;
@@ -141,8 +140,17 @@ static int startup_open_spool(const struct config *config)
     return -1;
 }
 
+/* What root has made is given to the user it becomes. */
+static void startup_give(const char *path, const struct passwd *entry)
+{
+    if (entry && chown(path, entry->pw_uid, entry->pw_gid) < 0) {
+        LOG_WRN("%s cannot be given to '%s' (%s)", path, entry->pw_name, strerror(errno));
+    }
+}
+
 static bool startup_drop_user(const struct config *config)
 {
+    const bool made_state = mkdir(config->state_dir, 0750) == 0;
     const char *user = config->user;
 
     if (geteuid() != 0) {
@@ -155,10 +163,9 @@ static bool startup_drop_user(const struct config *config)
         LOG_WRN("running as root: set `user` (or make a user 'baleen') to drop privileges");
         return true;
     }
-    const struct passwd *entry = getpwnam(user);
-
-    if (entry && chown(config->control_socket, entry->pw_uid, entry->pw_gid) < 0) {
-        LOG_WRN("control_socket: cannot be given to '%s' (%s)", user, strerror(errno));
+    startup_give(config->control_socket, getpwnam(user));
+    if (made_state) {
+        startup_give(config->state_dir, getpwnam(user));
     }
     if (!process_drop(user)) {
         return false;
@@ -272,11 +279,13 @@ static bool startup_open(struct supervisor *supervisor)
     supervisor->file_fd = -1;
     supervisor->image_fd = -1;
     supervisor->started_ns = clock_now_ns();
+    if (!startup_open_pipes(supervisor) || !startup_open_signals(supervisor) ||
+        !listen_open(&config->listen, supervisor->shards_len, supervisor->listen_fds) ||
+        !control_open(&supervisor->control, config->control_socket) || !startup_drop_user(config)) {
+        return false;
+    }
     supervisor->spool_fd = startup_open_spool(config);
-    return startup_open_pipes(supervisor) && startup_open_signals(supervisor) &&
-           listen_open(&config->listen, supervisor->shards_len, supervisor->listen_fds) &&
-           control_open(&supervisor->control, config->control_socket) &&
-           startup_drop_user(config) && startup_first_definitions(supervisor);
+    return startup_first_definitions(supervisor);
 }
 
 int supervisor_main(int argc, char **argv)

@@ -36,7 +36,7 @@ const char *reply_reason(unsigned code)
     case 505:
         return "Version not supported";
     case 506:
-        return "Server too busy.";
+        return "Server too busy";
     case 551:
         return "Resource unavailable";
     case 558:

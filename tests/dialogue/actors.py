@@ -124,13 +124,17 @@ class Files:
     """The files of a dialogue, for FILEMOD."""
 
     def __init__(self, folder):
-        self.folder = folder
+        # Bytes: a name in a dialogue is what stands on the disk and on the wire.
+        self.folder = folder.encode()
         os.makedirs(folder, exist_ok=True)
         os.chmod(folder, 0o777)
 
+    def path(self, name):
+        return os.path.join(self.folder, name.encode('latin-1'))
+
     def make(self, words):
         options = Options(words[1:], BYTES_FLAGS + ('append', 'sparse'))
-        path = os.path.join(self.folder, words[0])
+        path = self.path(words[0])
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if options.get('sparse'):
             with open(path, 'wb') as out:
@@ -145,11 +149,11 @@ class Files:
         os.chmod(path, int(options.get('mode', '666'), 8))
 
     def make_special(self, kind, words):
-        path = os.path.join(self.folder, words[0])
+        path = self.path(words[0])
         if kind == 'symlink':
-            os.symlink(words[1], path)
+            os.symlink(words[1].encode('latin-1'), path)
         elif kind == 'hardlink':
-            os.link(os.path.join(self.folder, words[1]), path)
+            os.link(self.path(words[1]), path)
         elif kind == 'fifo':
             os.mkfifo(path, 0o666)
         elif kind == 'socket':
@@ -161,7 +165,7 @@ class Files:
             os.chmod(path, 0o777)
 
     def ask(self, name, what):
-        path = os.path.join(self.folder, name)
+        path = self.path(name)
         if what == 'exists':
             return 'yes' if os.path.lexists(path) else 'no'
         if what == 'kind':
@@ -173,7 +177,7 @@ class Files:
                 'digest': hashlib.sha256(content).hexdigest()}[what]
 
     def list(self):
-        return ','.join(sorted(os.path.relpath(os.path.join(base, name), self.folder)
+        return ','.join(sorted(os.path.relpath(os.path.join(base, name), self.folder).decode('latin-1')
                                for base, _, names in os.walk(self.folder) for name in names))
 
 

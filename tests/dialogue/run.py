@@ -57,7 +57,7 @@ class Dialogue:
         self.folder = servers.temp_dir('baleen-dialogue-')
         self.log = actors.Log('main', self.started)
         self.files = actors.Files(os.path.join(self.folder, 'files'))
-        self.values = {'tmp': self.folder, 'files': self.files.folder, 'eicar': actors.EICAR}
+        self.values = {'tmp': self.folder, 'files': self.files.folder.decode(), 'eicar': actors.EICAR}
         self.engines = {}
         self.engine_sets = {}
         self.may_break = set()
@@ -328,8 +328,9 @@ class Dialogue:
         self.definitions_of(args[0], args[1])
 
     def do_reload(self, args):
-        options = Options(args, ('refused',))
-        answer = self.engines[options.rest[0]].control('reload')
+        options = Options(args, ('refused', 'older'))
+        more = {'older': True} if options.get('older') else {}
+        answer = self.engines[options.rest[0]].control('reload', **more)
         self.log.say('reload: %r' % answer)
         self.values['reply'] = answer
         is_refused = not answer.get('ok', 'error' not in answer)

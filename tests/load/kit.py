@@ -103,6 +103,8 @@ def write_set(folder, number=1, markers=()):
 def start_engine(arguments, definitions=None, **settings):
     """A running engine with the settings (`icap__preview` stands for icap.preview); 77 without its back end."""
     options = [(key.replace('__', '.'), str(value)) for key, value in settings.items()]
+    # A line for each finding and refusal would bury what matters.
+    options.append(('log.level', 'warn'))
     options += [tuple(option.split('=', 1)) for option in arguments.options]
     # `auto` and a look at what came of it: where the host forbids io_uring there is nothing to test.
     options.append(('ring', 'auto' if arguments.ring == 'uring' else arguments.ring or 'auto'))
@@ -110,7 +112,9 @@ def start_engine(arguments, definitions=None, **settings):
     definitions = definitions or write_set(os.path.join(work_dir, 'set'))
     engine = servers.Engine(arguments.engine, 'load', definitions, options, work_dir)
     engine.start()
-    backend = engine.control('status')['backend']
+    status = engine.control('status')
+    backend = status['backend']
+    engine.idle_blocks = status['totals']['blocks_used']
     if arguments.ring and backend != BACKENDS[arguments.ring]:
         print('skipped: the host gives %s, not %s' % (backend, arguments.ring))
         engine.stop()
@@ -289,18 +293,18 @@ def restarts(status):
     return sum(shard['restarts'] for shard in status['shards'])
 
 
-def unsettled(engine, blocks=0):
+def unsettled(engine):
     """What of the engine's gauges is not as it is when nobody asks for anything; '' when all is."""
     status = engine.control('status')
-    wanted = {'connections': 0, 'requests_active': 0, 'requests_waiting': 0, 'blocks_used': blocks,
+    wanted = {'connections': 0, 'requests_active': 0, 'requests_waiting': 0, 'blocks_used': engine.idle_blocks,
               'generations': len(status['shards'])}
     return ', '.join('%s %d, not %d' % (name, status['totals'][name], value)
                      for name, value in wanted.items() if status['totals'][name] != value)
 
 
-def check_settles(checks, engine, seconds=15, blocks=0, text='the engine is idle again'):
-    servers.wait_until(lambda: not unsettled(engine, blocks), seconds, 0.05)
-    left = unsettled(engine, blocks)
+def check_settles(checks, engine, seconds=15, text='the engine is idle again'):
+    servers.wait_until(lambda: not unsettled(engine), seconds, 0.05)
+    left = unsettled(engine)
     return checks.check(not left, text, left)
 
 

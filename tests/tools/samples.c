@@ -144,8 +144,6 @@ static const struct sample_row sample_rows[] = {
     {"hash-sha1-miss", NULL, HEAD_NONE, M "HASH-SHA2\n"},
     {"hash-sha256", "Hash.Sha256", HEAD_NONE, M "HASH-SHA256\n"},
     {"hash-sha256-miss", NULL, HEAD_NONE, M "HASH-SHA257\n"},
-    {"hash-any-size", "Hash.AnySize", HEAD_NONE, M "HASH-ANY-SIZE\n"},
-    {"hash-any-size-miss", NULL, HEAD_NONE, M "HASH-ANY-SISE\n"},
 };
 
 static void sample_put(struct sample *sample, const void *bytes, size_t len)

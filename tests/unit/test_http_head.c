@@ -302,7 +302,7 @@ Test(reply, status_lines)
         {501, "ICAP/1.0 501 Method not implemented\r\n"},
         {502, "ICAP/1.0 502 Bad gateway\r\n"},
         {505, "ICAP/1.0 505 Version not supported\r\n"},
-        {506, "ICAP/1.0 506 Server too busy.\r\n"},
+        {506, "ICAP/1.0 506 Server too busy\r\n"},
         {551, "ICAP/1.0 551 Resource unavailable\r\n"},
         {558, "ICAP/1.0 558 Aborted no scanning license\r\n"},
     };
