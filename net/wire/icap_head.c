@@ -92,7 +92,7 @@ static struct slice icap_take_word(struct slice *rest)
     }
     const struct slice word = slice_from(start, (size_t)(at - start));
 
-    while (at < end && *at == ' ') {
+    while (at < end && (*at == ' ' || *at == '\t')) {
         at++;
     }
     *rest = slice_from(at, (size_t)(end - at));

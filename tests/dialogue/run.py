@@ -47,11 +47,12 @@ class Skip(Exception):
 class Dialogue:
     """One file being played."""
 
-    def __init__(self, path, binary, set_path, verbose):
+    def __init__(self, path, arguments):
         self.path = path
-        self.binary = binary
-        self.set_path = set_path
-        self.verbose = verbose
+        self.binary = arguments.engine
+        self.set_path = arguments.set
+        self.settings = [tuple(pair.split('=', 1)) for pair in arguments.option]
+        self.verbose = arguments.verbose
         self.started = time.monotonic()
         self.title = os.path.basename(path)
         self.folder = servers.temp_dir('baleen-dialogue-')
@@ -250,10 +251,7 @@ class Dialogue:
 
     def do_engine(self, args):
         options = Options(args[1:])
-        settings = []
-        for key, value in options.all:
-            if key not in ('defs', 'refused', 'exit'):
-                settings.append((key, value))
+        settings = self.settings + [pair for pair in options.all if pair[0] not in ('defs', 'refused', 'exit')]
         definitions = self.definitions_of(args[0], options.get('defs', 'set'))
         engine = servers.Engine(self.binary, args[0], definitions, settings, work_dir=self.folder)
         if options.get('refused'):
@@ -434,7 +432,7 @@ class Dialogue:
 
 def play_file(path, arguments):
     """0, 1 or SKIP."""
-    dialogue = Dialogue(path, arguments.engine, arguments.set, arguments.verbose)
+    dialogue = Dialogue(path, arguments)
     name = os.path.basename(path)
     try:
         dialogue.play()
@@ -457,6 +455,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--engine', required=True, help='the baleend to test')
     parser.add_argument('--set', help="the project's own definition set")
+    parser.add_argument('--option', action='append', default=[], metavar='KEY=VALUE', help='a setting for every engine')
     parser.add_argument('--verbose', action='store_true', help='show the logs of what passed, too')
     parser.add_argument('--brief', action='store_true', help='one line for each failure')
     parser.add_argument('--parse', action='store_true', help='only read the files')

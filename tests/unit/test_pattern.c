@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+#include "match/pattern.h"
+#include "match/trigger.h"
+
+#include <criterion/criterion.h>
+
+/* The operations of a pattern in a short notation of this test. */
+static void describe_row(const struct pattern *pattern, uint32_t first, uint32_t len, char **out);
+
+static void describe_op(const struct pattern *pattern, const struct program_op *op, char **out)
+{
+    switch (op->kind) {
+    case PROGRAM_BYTES:
+        *out +=
+            sprintf(*out, "'%.*s'", (int)op->len, (const char *)vec_at(&pattern->bytes, op->at));
+        break;
+    case PROGRAM_SET:
+        *out += sprintf(*out, "[");
+        for (unsigned byte = ' '; byte < 0x7f; byte++) {
+            if (program_set_has(vec_at(&pattern->sets, op->at), (uint8_t)byte)) {
+                *(*out)++ = (char)byte;
+            }
+        }
+        *out += sprintf(*out, "]");
+        break;
+    case PROGRAM_GAP:
+        *out += sprintf(*out, "{%u,%u}", op->len, op->max);
+        break;
+    case PROGRAM_EITHER:
+        *out += sprintf(*out, "%s(", op->negated ? "!" : "");
+        for (uint32_t i = 0; i < op->count; i++) {
+            const struct program_branch *branch = vec_at(&pattern->branches, op->at + i);
+
+            *out += sprintf(*out, "%s", i ? "|" : "");
+            describe_row(pattern, branch->op_first, branch->op_len, out);
+        }
+        *out += sprintf(*out, "):%u-%u", op->len, op->max);
+        break;
+    default:
+        *out += sprintf(*out, "%sedge%u", op->negated ? "!" : "", op->at);
+        break;
+    }
+}
+
+static void describe_row(const struct pattern *pattern, uint32_t first, uint32_t len, char **out)
+{
+    for (uint32_t i = 0; i < len; i++) {
+        *out += sprintf(*out, "%s", i ? " " : "");
+        describe_op(pattern, vec_at(&pattern->ops, first + i), out);
+    }
+}
+
+static void describe(const struct pattern *pattern, char *out)
+{
+    for (size_t i = 0; i < pattern->clusters.len; i++) {
+        const struct program_cluster *cluster = vec_at(&pattern->clusters, i);
+
+        if (i > 0) {
+            out += sprintf(out, " *%llu* ", (unsigned long long)cluster->gap_min);
+        }
+        describe_row(pattern, cluster->op_first, cluster->op_len, &out);
+    }
+}
+
+Test(pattern, reads_every_construct)
+{
+    static const struct {
+        const char *text;
+        const char *program;
+    } rows[] = {
+        {"414243", "'ABC'"},
+        {"4a4B4C", "'JKL'"},
+        {"41????42", "'A' {2,2} 'B'"},
+        {"41??{3}42", "'A' {4,4} 'B'"},
+        {"414?43", "'A' [@ABCDEFGHIJKLMNO] 'C'"},
+        {"41?143", "'A' [!1AQaq] 'C'"},
+        {"41*42", "'A' *0* 'B'"},
+        {"41{5-}42", "'A' *5* 'B'"},
+        {"41??*42", "'A' {1,1} *0* 'B'"},
+        {"41{-5}42", "'A' {0,5} 'B'"},
+        {"41{2-5}42", "'A' {2,5} 'B'"},
+        {"41{200}42", "'A' {200,200} 'B'"},
+        {"41{0}42", "'AB'"},
+        {"41[2-4]42", "'A' {2,4} 'B'"},
+        {"41(42|43)44", "'A' [BC] 'D'"},
+        {"41(42|4?)44", "'A' [@ABCDEFGHIJKLMNO] 'D'"},
+        {"41(4243|4445)46", "'A' ('BC'|'DE'):2-2 'F'"},
+        {"41(42|434445)46", "'A' ('B'|'CDE'):1-3 'F'"},
+        {"41(42??|43{3}45)46", "'A' ('B' {1,1}|'C' {3,3} 'E'):2-5 'F'"},
+        {"41(42(43|44)45|4647)48", "'A' ('B' [CD] 'E'|'FG'):2-3 'H'"},
+        {"41(4243)44", "'A' ('BC'):2-2 'D'"},
+        {"41!(4243|4445)46", "'A' !('BC'|'DE'):2-2 'F'"},
+        {"(B)41(W)", "edge0 'A' edge1"},
+        {"!(L)41(L)", "!edge0 'A' edge2"},
+        {"41(L)42", "'A' ([]|'\r\n'):1-2 'B'"},
+        {"41(W)*(B)42", "'A' edge1 *0* edge0 'B'"},
+        {"41(W){1-2}(B)42", "'A' edge1 {1,2} edge0 'B'"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char error[PATTERN_ERROR_CAP] = "";
+        struct pattern pattern;
+        char program[512] = "";
+
+        cr_assert_eq(pattern_parse(&pattern, slice_from_str(rows[i].text), error), 0, "%s: %s",
+                     rows[i].text, error);
+        describe(&pattern, program);
+        if (strchr(rows[i].program, '\r')) {
+            cr_assert_neq(strstr(program, "'\r\n'"), NULL);
+        } else {
+            cr_assert_str_eq(program, rows[i].program, "%s", rows[i].text);
+        }
+        pattern_free(&pattern);
+    }
+}
+
+Test(pattern, refuses_what_is_wrong_and_says_why)
+{
+    static const struct {
+        const char *text;
+        const char *why;
+    } rows[] = {
+        {"", "empty"},
+        {"4", "neither a byte"},
+        {"41424", "neither a byte"},
+        {"zz", "neither a byte"},
+        {"4 41", "neither a byte"},
+        {"41)", "neither a byte"},
+        {"41|42", "neither a byte"},
+        {"*41", "nothing before"},
+        {"{2-3}41", "nothing before"},
+        {"41*", "nothing behind"},
+        {"41{2-}", "nothing behind"},
+        {"41**42", "nothing before"},
+        {"41*{2-3}42", "nothing before"},
+        {"41{}42", "malformed"},
+        {"41{-}42", "malformed"},
+        {"41{5-3}42", "malformed"},
+        {"41{2", "malformed"},
+        {"41{2x}42", "malformed"},
+        {"41{99999999999}42", "malformed"},
+        {"41[2-40]42", "malformed"},
+        {"[2-4]42", "nothing before"},
+        {"41[2-4]", "nothing behind"},
+        {"41[2-4]*42", "two gaps"},
+        {"41[2-4][2-4]42", "nothing before"},
+        {"41(42|43", "closing"},
+        {"41(42|)", "empty alternative"},
+        {"41()", "empty alternative"},
+        {"41(42*43|44)", "neither a byte"},
+        {"41(42{2-3}43|44)", "inside alternatives"},
+        {"41(42{200}43|44)", "inside alternatives"},
+        {"41(42!(43)|44)", "inside alternatives"},
+        {"41!(42|4344)", "one length"},
+        {"41!42", "something other"},
+        {"(B)", "nothing behind"},
+        {"(B)*41", "nothing before"},
+        {"((((((((((((((((41))))))))))))))))", "too deep"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char error[PATTERN_ERROR_CAP] = "";
+        struct pattern pattern;
+
+        cr_assert_eq(pattern_parse(&pattern, slice_from_str(rows[i].text), error),
+                     MATCH_BUILD_BAD_PATTERN, "%s", rows[i].text);
+        cr_assert_neq(strstr(error, rows[i].why), NULL, "%s: %s", rows[i].text, error);
+        cr_assert_eq(strchr(error, '\n'), NULL);
+        pattern_free(&pattern);
+    }
+}
+
+Test(pattern, refuses_what_is_too_large)
+{
+    static char text[PATTERN_TEXT_MAX + 3];
+    char error[PATTERN_ERROR_CAP];
+    struct pattern pattern;
+
+    memset(text, '4', PATTERN_TEXT_MAX + 2);
+    cr_assert_eq(pattern_parse(&pattern, slice_from(text, PATTERN_TEXT_MAX + 2), error),
+                 MATCH_BUILD_UNSUPPORTED);
+    pattern_free(&pattern);
+    cr_assert_eq(pattern_parse(&pattern, slice_from(text, PATTERN_TEXT_MAX), error), 0);
+    pattern_free(&pattern);
+    cr_assert_eq(pattern_parse(&pattern, SLICE_OF("41{0-2000000000}42"), error),
+                 MATCH_BUILD_UNSUPPORTED);
+    pattern_free(&pattern);
+    cr_assert_eq(pattern_parse(&pattern, SLICE_OF("41{0-900000000}42{0-900000000}43"), error),
+                 MATCH_BUILD_UNSUPPORTED);
+    pattern_free(&pattern);
+}
+
+Test(pattern, reads_offsets)
+{
+    static const struct {
+        const char *text;
+        enum match_build_status status;
+        enum program_offset kind;
+        uint64_t at;
+        uint64_t shift;
+    } rows[] = {
+        {"*", MATCH_BUILD_OK, PROGRAM_ANYWHERE, 0, 0},
+        {"0", MATCH_BUILD_OK, PROGRAM_FROM_START, 0, 0},
+        {"41022,41059", MATCH_BUILD_OK, PROGRAM_FROM_START, 41022, 41059},
+        {"EOF-500", MATCH_BUILD_OK, PROGRAM_FROM_END, 500, 0},
+        {"EOF-500,20", MATCH_BUILD_OK, PROGRAM_FROM_END, 500, 20},
+        {"EP+0", MATCH_BUILD_UNSUPPORTED, 0, 0, 0},
+        {"EP-4,10", MATCH_BUILD_UNSUPPORTED, 0, 0, 0},
+        {"S0+4", MATCH_BUILD_UNSUPPORTED, 0, 0, 0},
+        {"SL+4", MATCH_BUILD_UNSUPPORTED, 0, 0, 0},
+        {"SE1", MATCH_BUILD_UNSUPPORTED, 0, 0, 0},
+        {"VI", MATCH_BUILD_UNSUPPORTED, 0, 0, 0},
+        {"$3$", MATCH_BUILD_UNSUPPORTED, 0, 0, 0},
+        {"", MATCH_BUILD_BAD_OFFSET, 0, 0, 0},
+        {"**", MATCH_BUILD_BAD_OFFSET, 0, 0, 0},
+        {"-1", MATCH_BUILD_BAD_OFFSET, 0, 0, 0},
+        {"5,", MATCH_BUILD_BAD_OFFSET, 0, 0, 0},
+        {"5,x", MATCH_BUILD_BAD_OFFSET, 0, 0, 0},
+        {"EOF", MATCH_BUILD_BAD_OFFSET, 0, 0, 0},
+        {"EOF+1", MATCH_BUILD_BAD_OFFSET, 0, 0, 0},
+        {"5000000000", MATCH_BUILD_BAD_OFFSET, 0, 0, 0},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct pattern_offset offset = {0};
+        char error[PATTERN_ERROR_CAP] = "";
+
+        cr_assert_eq(pattern_parse_offset(&offset, slice_from_str(rows[i].text), error),
+                     rows[i].status, "%s", rows[i].text);
+        cr_assert_eq(error[0] != '\0', rows[i].status != MATCH_BUILD_OK);
+        cr_assert_eq(offset.kind, rows[i].kind);
+        cr_assert_eq(offset.at, rows[i].at);
+        cr_assert_eq(offset.shift, rows[i].shift);
+    }
+}
+
+/* ---- Triggers ---- */
+
+static bool choose(struct trigger *trigger, const char *text)
+{
+    char error[PATTERN_ERROR_CAP];
+    struct pattern pattern;
+
+    cr_assert_eq(pattern_parse(&pattern, slice_from_str(text), error), 0, "%s", text);
+    const bool chosen = trigger_choose(trigger, &pattern);
+
+    pattern_free(&pattern);
+    return chosen;
+}
+
+Test(trigger, takes_the_rarest_window)
+{
+    static const struct {
+        const char *text;
+        const char *string;
+    } rows[] = {
+        /* Not the longest run but the one with rare bytes. */
+        {"2020202020202020{2}51586a7e", "QXj~"},
+        {"746865{2}7f58", "the"},
+        /* Never one that ends in a run. */
+        {"5a4b514100000000000000", "ZKQA"},
+        {"5a4b51414141414141", "ZKQAAA"},
+        {"41*5a4b5157", "ZKQW"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct trigger trigger;
+
+        cr_assert(choose(&trigger, rows[i].text), "%s", rows[i].text);
+        cr_assert_eq(trigger.strings_len, 1);
+        cr_assert_eq(trigger.strings[0].len, strlen(rows[i].string), "%s: '%.*s'", rows[i].text,
+                     trigger.strings[0].len, (const char *)trigger.strings[0].bytes);
+        cr_assert_eq(memcmp(trigger.strings[0].bytes, rows[i].string, trigger.strings[0].len), 0);
+    }
+}
+
+Test(trigger, is_never_longer_than_allowed)
+{
+    struct trigger trigger;
+
+    cr_assert(choose(&trigger, "4142434445464748494a4b4c4d4e4f505152535455565758595a"));
+    cr_assert_eq(trigger.strings[0].len, TRIGGER_LEN_MAX);
+}
+
+Test(trigger, unites_alternatives_where_there_is_no_plain_window)
+{
+    struct trigger trigger;
+
+    cr_assert(choose(&trigger, "(51|52|53)(54|55)(56|57)"));
+    cr_assert_eq(trigger.strings_len, 12);
+    cr_assert_eq(trigger.strings[0].len, 3);
+    cr_assert(choose(&trigger, "??"
+                               "(51525354|5a5a5b)??"));
+    cr_assert_eq(trigger.strings_len, 2);
+    cr_assert(choose(&trigger, "51"
+                               "4?"
+                               "52"));
+    cr_assert_eq(trigger.strings_len, 16);
+}
+
+Test(trigger, refuses_what_is_everywhere)
+{
+    static const char *const rows[] = {
+        "0000000000000000", "2020",    "41??42", "00??ffff",
+        "4?4?4?4?",         "!(4142)", "65",     "(41|??)(42|??)",
+    };
+    struct trigger trigger;
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        cr_assert_not(choose(&trigger, rows[i]), "%s", rows[i]);
+    }
+}
