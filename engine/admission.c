@@ -20,7 +20,7 @@ static bool admission_memory_low(const struct shard *shard)
 enum admission_result admission_probe(const struct txn *txn)
 {
     const struct generation_file *file = txn->generation->file;
-    const struct shard *shard = txn->shard;
+    struct shard *shard = txn->shard;
     const bool waits = txn->route.profile == CONFIG_PROFILE_STANDARD;
 
     if (txn->conn->over_limit && shard_sum_connections(shard) > file->max_connections) {
@@ -32,17 +32,21 @@ enum admission_result admission_probe(const struct txn *txn)
     return ADMISSION_OK;
 }
 
-static void admission_notify(struct shard *shard, bool busy)
+static void admission_notify_busy(struct shard *shard)
 {
-    if (busy == shard->notified_busy || !shard->current->config->admission_notify) {
-        return;
+    if (!shard->notified_busy && shard->current->config->admission_notify) {
+        shard->notified_busy = true;
+        LOG_WRN("requests are refused or wait: %llu are active on %llu connections",
+                (unsigned long long)shard_sum_active(shard),
+                (unsigned long long)shard_sum_connections(shard));
     }
-    shard->notified_busy = busy;
-    if (busy) {
-        LOG_WRN("the queue threshold is reached: %llu requests are active",
-                (unsigned long long)shard_sum_active(shard));
-    } else {
-        LOG_INF("below the queue threshold again");
+}
+
+static void admission_notify_free(struct shard *shard)
+{
+    if (shard->notified_busy && shard_sum_active(shard) < shard->current->file->queue_threshold) {
+        shard->notified_busy = false;
+        LOG_INF("requests are admitted again");
     }
 }
 
@@ -69,7 +73,7 @@ enum admission_result admission_enter(struct txn *txn)
     if (result == ADMISSION_OK) {
         admission_count(txn);
     } else {
-        admission_notify(shard, true);
+        admission_notify_busy(shard);
     }
     if (result == ADMISSION_WAIT) {
         list_append(&shard->waiting, &txn->wait_node);
@@ -118,9 +122,7 @@ void admission_run(struct shard *shard)
     struct list_node *node;
 
     if (list_is_empty(&shard->waiting)) {
-        admission_notify(shard,
-                         shard->notified_busy && shard_sum_active(shard) > 0 &&
-                             shard_sum_active(shard) >= shard->current->file->queue_threshold);
+        admission_notify_free(shard);
         return;
     }
     while ((node = shard->waiting.next) != &shard->waiting) {

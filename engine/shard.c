@@ -25,26 +25,6 @@
 /* Old generations that requests may hold; a further image waits for the supervisor's next try. */
 #define SHARD_GENERATIONS_MAX 8
 
-uint64_t shard_sum_active(const struct shard *shard)
-{
-    uint64_t sum = 0;
-
-    for (unsigned i = 0; i < shard->start.shards; i++) {
-        sum += counters_read(&shard->start.pages[i].counters.requests_active);
-    }
-    return sum;
-}
-
-uint64_t shard_sum_connections(const struct shard *shard)
-{
-    uint64_t sum = 0;
-
-    for (unsigned i = 0; i < shard->start.shards; i++) {
-        sum += counters_read(&shard->start.pages[i].counters.connections);
-    }
-    return sum;
-}
-
 uint64_t shard_now(struct shard *shard)
 {
     if (shard->now_stale) {
@@ -52,6 +32,42 @@ uint64_t shard_now(struct shard *shard)
         shard->now_stale = false;
     }
     return shard->now_ns;
+}
+
+/* The other shards' pages are other cores' cache lines: looked at once a millisecond, not once a
+ * request. */
+static void shard_look_around(struct shard *shard)
+{
+    const uint64_t now_ns = shard_now(shard);
+    uint64_t active = 0;
+    uint64_t connections = 0;
+
+    if (now_ns - shard->others_at_ns < NS_PER_MS) {
+        return;
+    }
+    for (unsigned i = 0; i < shard->start.shards; i++) {
+        const struct counters *other = &shard->start.pages[i].counters;
+
+        if (other != shard->counters) {
+            active += counters_read(&other->requests_active);
+            connections += counters_read(&other->connections);
+        }
+    }
+    shard->others_active = active;
+    shard->others_connections = connections;
+    shard->others_at_ns = now_ns;
+}
+
+uint64_t shard_sum_active(struct shard *shard)
+{
+    shard_look_around(shard);
+    return shard->counters->requests_active + shard->others_active;
+}
+
+uint64_t shard_sum_connections(struct shard *shard)
+{
+    shard_look_around(shard);
+    return shard->counters->connections + shard->others_connections;
 }
 
 struct generation *shard_pin(struct shard *shard)

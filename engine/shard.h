@@ -57,6 +57,9 @@ struct shard {
     struct ring_op channel_op;
     uint64_t now_ns; /* Read once a turn, see shard_now. */
     bool now_stale;
+    uint64_t others_at_ns; /* When the other shards' counters were read. */
+    uint64_t others_active;
+    uint64_t others_connections;
     int64_t date_sec;
     char date[CONFIG_NAME_CAP]; /* "Date: ...\r\n" of date_sec. */
     size_t date_len;
@@ -72,9 +75,12 @@ struct shard {
 /* Runs until drained or until the supervisor is gone; returns the exit code. */
 int shard_run(const struct shard_start *start);
 
-/* Requests begun and not answered, and connections, of the whole engine. */
-uint64_t shard_sum_active(const struct shard *shard);
-uint64_t shard_sum_connections(const struct shard *shard);
+/*
+ * Requests begun and not answered, and connections, of the whole engine. What the other shards add
+ * may be a millisecond old.
+ */
+uint64_t shard_sum_active(struct shard *shard);
+uint64_t shard_sum_connections(struct shard *shard);
 
 /* The time of this turn; read from the clock when the turn's first caller asks. */
 uint64_t shard_now(struct shard *shard);

@@ -268,7 +268,11 @@ static bool supervisor_adopt(struct supervisor *supervisor, int image_fd,
         close(image_fd);
         return false;
     }
-    if (supervisor_is_older(supervisor, &image.meta, error)) {
+    if (config->definitions_require_signature) {
+        snprintf(error, DEFS_ERROR_CAP,
+                 "the set is not signed and definitions.require_signature is set");
+    }
+    if (error[0] != '\0' || supervisor_is_older(supervisor, &image.meta, error)) {
         defs_image_close(&image);
         close(image_fd);
         return false;
@@ -473,6 +477,22 @@ static void supervisor_on_child(struct supervisor *supervisor)
     }
 }
 
+/* Opens the access log again, so that it can be rotated. */
+static void supervisor_reopen_access(struct supervisor *supervisor)
+{
+    const char *path = supervisor->config->log_access;
+    const int fd = supervisor->access_fd >= 0
+                       ? open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640)
+                       : -1;
+
+    if (fd >= 0) {
+        close(supervisor->access_fd);
+        supervisor->access_fd = fd;
+    } else if (supervisor->access_fd >= 0) {
+        LOG_WRN("log.access: %s: %s; the old file is written on", path, strerror(errno));
+    }
+}
+
 static void supervisor_on_signal(struct supervisor *supervisor)
 {
     struct signalfd_siginfo info;
@@ -484,6 +504,7 @@ static void supervisor_on_signal(struct supervisor *supervisor)
             break;
         case SIGHUP:
             LOG_INF("SIGHUP: reading configuration and definitions again");
+            supervisor_reopen_access(supervisor);
             supervisor_reload(supervisor, true, false);
             break;
         default:

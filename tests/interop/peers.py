@@ -370,18 +370,36 @@ class ProxyClient:
 
     def __init__(self, port, timeout=60):
         self.conn = http.client.HTTPConnection(HOST, port, timeout=timeout)
+        self.used = False
 
     def exchange(self, url, body=None, method=None, headers=None):
+        """One request; as in browsers, a kept connection that turns out to be closed is opened anew."""
         try:
-            self.conn.request(method or ('GET' if body is None else 'POST'), url, body=body,
-                              headers=headers or {})
-            return read_answer(self.conn.getresponse())
-        except (OSError, http.client.HTTPException) as failure:
+            response = self.send(url, body, method, headers)
+        except (ConnectionError, http.client.HTTPException) as failure:
             self.conn.close()
-            return Answer(0, {}, '', 0, b'', '%s: %s' % (type(failure).__name__, failure))
+            if not self.used:
+                return self.broken(failure)
+            try:
+                response = self.send(url, body, method, headers)
+            except (OSError, http.client.HTTPException) as again:
+                return self.broken(again)
+        except OSError as failure:
+            return self.broken(failure)
+        self.used = True
+        return read_answer(response)
+
+    def send(self, url, body, method, headers):
+        self.conn.request(method or ('GET' if body is None else 'POST'), url, body=body, headers=headers or {})
+        return self.conn.getresponse()
+
+    def broken(self, failure):
+        self.close()
+        return Answer(0, {}, '', 0, b'', '%s: %s' % (type(failure).__name__, failure))
 
     def close(self):
         self.conn.close()
+        self.used = False
 
 
 def exchange(port, url, body=None, method=None, timeout=60, headers=None):
