@@ -27,6 +27,22 @@ void text_put_hex(struct text *text, uint64_t value)
     text_put_digits(text, value, 16);
 }
 
+void text_put_json(struct text *text, struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        const uint8_t c = s.ptr[i];
+
+        if (c < 0x20 || c >= 0x7f) {
+            text_printf(text, "\\u%04x", c);
+        } else {
+            if (c == '"' || c == '\\') {
+                TEXT_PUT(text, "\\");
+            }
+            text_put(text, &s.ptr[i], 1);
+        }
+    }
+}
+
 void text_printf(struct text *text, const char *format, ...)
 {
     char block[2048];

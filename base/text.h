@@ -47,6 +47,9 @@ static inline void text_put_str(struct text *text, const char *str)
 void text_put_u64(struct text *text, uint64_t value);
 void text_put_hex(struct text *text, uint64_t value);
 
+/* Inside a JSON string: quotes, controls and bytes beyond ASCII are escaped. */
+void text_put_json(struct text *text, struct slice s);
+
 /* For what is not on the hot path. */
 void text_printf(struct text *text, const char *format, ...) PRINTF_LIKE(2, 3);
 

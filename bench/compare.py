@@ -55,8 +55,11 @@ def parse():
     parser.add_argument("--scenario", action="append", choices=list(SCENARIOS), help="only these; repeatable")
     parser.add_argument("--server", action="append", help="only these, by the first letters of the name; repeatable")
     parser.add_argument("--setting", action="append", default=[], metavar="KEY=VALUE", help="a setting of the engine")
-    parser.add_argument("--cpu-server", type=int, default=0)
-    parser.add_argument("--cpu-load", type=int, default=1)
+    cores = sorted(os.sched_getaffinity(0))
+    parser.add_argument("--cpu-server", type=int, default=cores[0], help="core of the servers (the first)")
+    parser.add_argument("--cpu-load", type=int, default=cores[-1], help="core of the generator (the last)")
+    parser.add_argument("--nice", type=int, default=0, help="priority of servers and generator, where other work cannot "
+                        "be stopped (0)")
     parser.add_argument("--quick", action="store_true", help="one short round: does it work at all")
     parser.add_argument("--write", metavar="FILE", help="also put the tables between the markers of this document")
     args = parser.parse_args()
@@ -208,8 +211,9 @@ def report(args, results):
             machine["cpu"], machine["cores"], machine["kernel"], machine["commit"]),
         "Command: `%s`." % shlex.join(["bench/compare.py"] + sys.argv[1:]),
         "Medians of %d rounds of %g s, median absolute deviation in brackets; %d connections; server on core %d, "
-        "generator on core %d. Other work on the machine and the host took %.0f %% of it (median)." % (
-            args.rounds, args.seconds, args.connections, args.cpu_server, args.cpu_load, others),
+        "generator on core %d, nice %d. Other work on the machine and the host took %.0f %% of it (median)." % (
+            args.rounds, args.seconds, args.connections, args.cpu_server, args.cpu_load, args.nice,
+            others),
         "",
     ] + table(results)
     wanted_lines = targets(results)
@@ -220,6 +224,7 @@ def report(args, results):
 
 def main():
     args = parse()
+    os.nice(args.nice)
     with tempfile.TemporaryDirectory(prefix="baleen-bench-") as folder:
         os.chmod(folder, 0o755)
         load, found = pick_servers(args, folder)

@@ -16,6 +16,8 @@ void answer_init(struct answer *answer)
     answer->parts_sent = 0;
     answer->final = false;
     answer->echo = false;
+    answer->whole = false;
+    answer->end_apart = false;
     answer->last_sent = false;
     answer->done = false;
     answer->echo_at = 0;
@@ -63,12 +65,18 @@ static void answer_put_chunk(struct answer *answer, size_t *iov_len, unsigned pi
 {
     struct text size = text_over(answer->sizes[piece], sizeof(answer->sizes[piece]));
 
-    text_put_hex(&size, bytes.len);
-    TEXT_PUT(&size, "\r\n");
-    answer_put_iov(answer, iov_len, size.ptr, size.len);
+    if (!answer->whole || answer->echo_at == 0) {
+        text_put_hex(&size, answer->whole ? answer->echo_limit : bytes.len);
+        TEXT_PUT(&size, "\r\n");
+        answer_put_iov(answer, iov_len, size.ptr, size.len);
+    }
     answer_put_iov(answer, iov_len, bytes.ptr, bytes.len);
-    answer_put_iov(answer, iov_len, "\r\n", 2);
     answer->echo_at += bytes.len;
+    if (!answer->whole) {
+        answer_put_iov(answer, iov_len, "\r\n", 2);
+    } else if (answer->echo_at == answer->echo_limit) {
+        answer->end_apart = true;
+    }
 }
 
 static void answer_on_read(struct ring_op *op, int res)
@@ -139,7 +147,9 @@ static void answer_put_last(struct txn *txn, size_t *iov_len)
 {
     struct answer *answer = &txn->answer;
 
-    if (answer->use_original) {
+    if (answer->whole && answer->echo_limit > 0) {
+        answer_put_iov(answer, iov_len, "\r\n0\r\n\r\n", 7);
+    } else if (answer->use_original) {
         const int len = snprintf(answer->sizes[0], sizeof(answer->sizes[0]), "%llu",
                                  (unsigned long long)answer->original_from);
 
@@ -158,7 +168,7 @@ static void answer_put_last(struct txn *txn, size_t *iov_len)
 
 static bool answer_wants_last(const struct answer *answer)
 {
-    return answer->echo && answer->final && !answer->last_sent &&
+    return answer->echo && answer->final && !answer->last_sent && !answer->end_apart &&
            answer->echo_at == answer->echo_limit && answer->read_len == 0;
 }
 
@@ -178,7 +188,9 @@ static void answer_on_send(struct ring_op *op, int res)
         return;
     }
     counters_add(&txn->shard->counters->bytes_sent, (uint64_t)res);
-    if (txn->answered) {
+    if (answer->end_apart && answer->echo_at == answer->echo_limit) {
+        conn_set_deadline(conn, ANSWER_APART_NS);
+    } else if (txn->answered) {
         conn_set_deadline(conn, txn->generation->config->icap_progress_timeout_ns);
     }
     answer_pump(txn);

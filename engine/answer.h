@@ -5,7 +5,9 @@
  *
  * Role: a text of heads, up to a few slices behind it (an encapsulated head, a page), then the kept
  * body in chunks. Writes are batches of at most ANSWER_BATCH_BYTES; parts of the body that lie in a
- * file are read through the ring first. Owner: the transaction. Memory: the struct, one pooled
+ * file are read through the ring first. A client that searches whole buffers for the end of a body
+ * (Traffic Server's plugin) gets the body as one chunk and the last chunk in a write of its own,
+ * ANSWER_APART_NS later. Owner: the transaction. Memory: the struct, one pooled
  * block while reading from a file.
  */
 #include "base/text.h"
@@ -19,6 +21,7 @@ struct txn;
 #define ANSWER_PARTS_MAX   4
 #define ANSWER_PIECES_MAX  8
 #define ANSWER_BATCH_BYTES KIB(256)
+#define ANSWER_APART_NS    (40 * NS_PER_MS)
 
 struct answer {
     struct text text;
@@ -28,6 +31,8 @@ struct answer {
     uint32_t parts_sent;
     bool final;     /* Nothing will be added but the body that is there. */
     bool echo;      /* The body follows in chunks. */
+    bool whole;     /* The body is one chunk, and its end goes out apart. */
+    bool end_apart; /* ... and has not gone out yet: the connection's deadline sends it. */
     bool last_sent; /* The last chunk is out or on its way. */
     bool done;      /* Everything has been sent. */
     uint64_t echo_at;

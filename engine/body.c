@@ -229,18 +229,23 @@ static void body_append_memfd(struct body *body, struct slice bytes)
     body->len += bytes.len;
 }
 
+static void body_append_blocks(struct body *body, struct slice bytes)
+{
+    while (bytes.len > 0) {
+        const size_t in_block = (size_t)(body->len % BODY_BLOCK_BYTES);
+        const size_t n = MIN_OF(bytes.len, BODY_BLOCK_BYTES - in_block);
+
+        ASSERT(body->len / BODY_BLOCK_BYTES < body->blocks_len);
+        memcpy(body->blocks[body->len / BODY_BLOCK_BYTES] + in_block, bytes.ptr, n);
+        body->len += n;
+        bytes = slice_skip(bytes, n);
+    }
+}
+
 void body_append(struct body *body, struct slice bytes)
 {
     if (!body->blocks_done) {
-        while (bytes.len > 0) {
-            const size_t in_block = (size_t)(body->len % BODY_BLOCK_BYTES);
-            const size_t n = MIN_OF(bytes.len, BODY_BLOCK_BYTES - in_block);
-
-            ASSERT(body->len / BODY_BLOCK_BYTES < body->blocks_len);
-            memcpy(body->blocks[body->len / BODY_BLOCK_BYTES] + in_block, bytes.ptr, n);
-            body->len += n;
-            bytes = slice_skip(bytes, n);
-        }
+        body_append_blocks(body, bytes);
         return;
     }
     if (body->len < body->memfd_base + body->memfd_cap) {

@@ -102,7 +102,7 @@ struct body_piece body_locate(const struct body *body, uint64_t offset, size_t m
 uint64_t body_stable(const struct body *body);
 
 /* For match_source: bytes at `offset` in one piece, valid until the next call on this store. */
-const uint8_t *body_at(void *body, uint64_t offset, size_t *out_len);
+const uint8_t *body_at(void *ctx, uint64_t offset, size_t *out_len);
 
 /*
  * Bytes of a plain descriptor through the store's window; `key` tells one file from another and

@@ -55,7 +55,7 @@ static void compiler_limit_memory(void)
 static bool compiler_self_test(int image_fd, struct compiler_result *result)
 {
     struct defs_image image;
-    struct match_db *db;
+    struct match_db *db = NULL;
     int r = defs_image_open(&image, image_fd, true);
 
     if (r == 0) {

@@ -43,12 +43,12 @@ const char *conn_peer(const struct conn *conn)
 }
 
 /* Remembered, because a socket forgets it when the client has gone. */
-static void conn_take_peer(struct conn *conn)
+static void conn_take_peer(struct conn *conn, int fd)
 {
     struct sockaddr_storage addr = {0};
     socklen_t len = sizeof(addr);
 
-    if (getpeername(conn->fd, (struct sockaddr *)&addr, &len) < 0) {
+    if (getpeername(fd, (struct sockaddr *)&addr, &len) < 0) {
         return;
     }
     conn->peer_family = (uint8_t)addr.ss_family;
@@ -383,7 +383,7 @@ void conn_open(struct shard *shard, int fd)
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     *conn = (struct conn){.shard = shard, .fd = fd, .peer_family = AF_INET};
-    conn_take_peer(conn);
+    conn_take_peer(conn, fd);
     list_append(&shard->open_conns, &conn->node);
     wheel_timer_init(&conn->timer, conn_on_timer);
     counters_add(&shard->counters->connections, 1);

@@ -66,7 +66,7 @@ void conn_consume(struct conn *conn, size_t len);
 void conn_set_deadline(struct conn *conn, uint64_t ns);
 
 /* Ends the connection at once. The reason is counted and logged. */
-void conn_abort(struct conn *conn, enum reason_id reason);
+void conn_abort(struct conn *conn, enum reason_id id);
 
 /* Ends it after an answer: half close, drop what comes, close. */
 void conn_linger(struct conn *conn);

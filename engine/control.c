@@ -39,6 +39,26 @@ static bool control_is_answered(const struct sockaddr_un *addr)
     return answered;
 }
 
+/* Makes room at the path; false with a log line when what is there is not ours to remove. */
+static bool control_clear(const struct sockaddr_un *addr)
+{
+    struct stat facts;
+
+    if (lstat(addr->sun_path, &facts) < 0) {
+        return true; /* Nothing is there, or bind will say what is wrong. */
+    }
+    if (!S_ISSOCK(facts.st_mode)) {
+        LOG_ERR("control_socket: %s is there and is no socket", addr->sun_path);
+        return false;
+    }
+    if (control_is_answered(addr)) {
+        LOG_ERR("control_socket: another engine answers at %s", addr->sun_path);
+        return false;
+    }
+    unlink(addr->sun_path);
+    return true;
+}
+
 static void control_make_folder(const char *path)
 {
     char folder[sizeof(((struct control *)0)->path)];
@@ -64,11 +84,9 @@ bool control_open(struct control *control, const char *path)
         return false;
     }
     control_make_folder(path);
-    if (control_is_answered(&addr)) {
-        LOG_ERR("control_socket: another engine answers at %s", path);
+    if (!control_clear(&addr)) {
         return false;
     }
-    unlink(path);
     control->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     const mode_t mask = umask(0177);
     const bool bound = control->fd >= 0 &&
@@ -86,6 +104,8 @@ bool control_open(struct control *control, const char *path)
 
 static void control_drop(struct control_client *client)
 {
+    /* A child that was forked meanwhile holds the socket as well; the client still sees the end. */
+    shutdown(client->fd, SHUT_RDWR);
     close(client->fd);
     *client = (struct control_client){.fd = -1};
 }

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-#define LICENSE_DAY_SEC (24 * 60 * 60)
+#define LICENSE_DAY_SEC INT64_C(86400)
 
 /* The first second that is not licensed any more; LICENSE_NEVER when the line is no date. */
 static int64_t license_parse_line(const char *line)

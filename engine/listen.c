@@ -77,8 +77,8 @@ static void listen_set_port(struct sockaddr_storage *addr, unsigned port)
 bool listen_open(const struct config_list *addresses, unsigned shards, int *out_fds)
 {
     for (uint32_t i = 0; i < addresses->len; i++) {
-        struct sockaddr_storage addr;
-        socklen_t addr_len;
+        struct sockaddr_storage addr = {0};
+        socklen_t addr_len = 0;
 
         if (!config_address_parse(slice_from_str(addresses->items[i]), &addr, &addr_len)) {
             LOG_ERR("listen: '%s' is not an address of this host", addresses->items[i]);

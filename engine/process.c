@@ -10,24 +10,51 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
-extern char **environ;
-
 static char *process_title;
 static size_t process_title_cap;
+
+/* Moves the environment away from where the kernel put it. Returns the end of the room it left
+ * behind `end`. */
+static char *process_move_environment(char *end)
+{
+    size_t len = 0;
+
+    while (environ[len] != NULL) {
+        len++;
+    }
+    char **moved = calloc(len + 1, sizeof(*moved));
+
+    if (!moved) {
+        return end;
+    }
+    for (size_t i = 0; i < len; i++) {
+        moved[i] = strdup(environ[i]);
+        if (!moved[i]) {
+            return end;
+        }
+    }
+    for (size_t i = 0; i < len && environ[i] == end + 1; i++) {
+        end += 1 + strlen(environ[i]);
+    }
+    environ = moved;
+    return end;
+}
 
 void process_init(int argc, char **argv)
 {
     /*
      * The kernel shows what stands where the arguments and the environment were laid out, one
-     * behind the other. Only the arguments' part is taken, so that the environment stays whole.
+     * behind the other. A program called with few arguments needs the room of both for its title.
      */
     process_title = argv[0];
-    process_title_cap = (size_t)(argv[argc - 1] + strlen(argv[argc - 1]) - argv[0]);
+    process_title_cap =
+        (size_t)(process_move_environment(argv[argc - 1] + strlen(argv[argc - 1])) - argv[0]);
 }
 
 void process_set_title(const char *format, ...)
@@ -107,7 +134,39 @@ bool process_drop(const char *user)
     return setuid(0) < 0;
 }
 
+/* The lowest descriptor of `keep` that is at least `from`; -1: none. */
+static int process_next_kept(const int *keep, unsigned keep_len, int from)
+{
+    int next = -1;
+
+    for (unsigned i = 0; i < keep_len; i++) {
+        if (keep[i] >= from && (next < 0 || keep[i] < next)) {
+            next = keep[i];
+        }
+    }
+    return next;
+}
+
+void process_close_others(const int *keep, unsigned keep_len)
+{
+    int from = STDERR_FILENO + 1;
+
+    for (;;) {
+        const int kept = process_next_kept(keep, keep_len, from);
+
+        if (kept < 0) {
+            close_range((unsigned)from, ~0U, 0);
+            return;
+        }
+        if (kept > from) {
+            close_range((unsigned)from, (unsigned)kept - 1, 0);
+        }
+        from = kept + 1;
+    }
+}
+
 void process_die_with_parent(void)
 {
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
+    /* SIGTERM is blocked here: the supervisor reads it from a descriptor. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
 }

@@ -25,5 +25,9 @@ uint64_t process_raise_files(void);
 /* Becomes `user` with its groups. False with a log line when that is not possible. */
 MUST_CHECK bool process_drop(const char *user);
 
+/* Closes every descriptor above standard error but those in `keep`; negative ones are passed over.
+ */
+void process_close_others(const int *keep, unsigned keep_len);
+
 /* Ends with the parent. */
 void process_die_with_parent(void);

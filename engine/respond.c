@@ -215,6 +215,7 @@ static void respond_clean(struct txn *txn)
         return;
     }
     respond_put_echo(txn, 200);
+    txn->answer.whole = txn->whole_echo;
     txn->answer.echo_limit = txn->body.store ? txn->body.len : 0;
     respond_finish(txn);
 }

@@ -19,8 +19,8 @@ void respond_continue(struct txn *txn);
 /* OPTIONS of the routed service. */
 void respond_options(struct txn *txn);
 
-/* A refusal with the status of `reason`. */
-void respond_refuse(struct txn *txn, enum reason_id reason);
+/* A refusal with the status of reason `id`. */
+void respond_refuse(struct txn *txn, enum reason_id id);
 
 /* The verdict of a REQMOD or RESPMOD request as txn->verdict and txn->finding say. */
 void respond_verdict(struct txn *txn);

@@ -22,6 +22,9 @@
 /* A drain ends at the latest after this; what runs then is cut off. */
 #define SHARD_DRAIN_NS (30 * NS_PER_SEC)
 
+/* With one more line of the longest kind behind it this is still under 4 KiB. */
+#define SHARD_ACCESS_FLUSH 512
+
 /* Old generations that requests may hold; a further image waits for the supervisor's next try. */
 #define SHARD_GENERATIONS_MAX 8
 
@@ -136,30 +139,72 @@ static void shard_flush_access(struct shard *shard)
     text->overflowed = false;
 }
 
+/* What one access line tells. */
+struct shard_access {
+    char stamp[CLOCK_STAMP_CAP];
+    const char *peer;
+    const char *method;
+    const char *service;
+    unsigned status;
+    unsigned long long bytes;
+    unsigned long long micros;
+    const char *threat;
+    struct slice target;
+};
+
+static void shard_put_access_text(struct text *text, const struct shard_access *line)
+{
+    text_printf(text, "%s %s %s %s %u %llu %llu %s ", line->stamp, line->peer, line->method,
+                line->service, line->status, line->bytes, line->micros, line->threat);
+    reply_put_safe(text, line->target, false);
+    TEXT_PUT(text, "\n");
+}
+
+static void shard_put_access_json(struct text *text, const struct shard_access *line)
+{
+    text_printf(text,
+                "{\"time\":\"%s\",\"client\":\"%s\",\"method\":\"%s\",\"service\":\"%s\","
+                "\"status\":%u,\"bytes\":%llu,\"micros\":%llu,\"threat\":\"",
+                line->stamp, line->peer, line->method, line->service, line->status, line->bytes,
+                line->micros);
+    text_put_json(text, slice_from_str(line->threat));
+    TEXT_PUT(text, "\",\"target\":\"");
+    text_put_json(text, line->target);
+    TEXT_PUT(text, "\"}\n");
+}
+
 void shard_log_access(struct shard *shard, const struct txn *txn)
 {
     struct text *text = &shard->access;
-    char stamp[CLOCK_STAMP_CAP];
-    struct slice target =
-        txn->request.method == ICAP_METHOD_FILEMOD ? txn->request.filepath : txn->http_req.target;
+    const bool file = txn->request.method == ICAP_METHOD_FILEMOD;
 
     if (shard->start.access_fd < 0) {
         return;
     }
+    struct shard_access line = {
+        .peer = conn_peer(txn->conn),
+        .method = icap_method_name(txn->request.method),
+        .service = txn->routed ? txn->route.service->name : "-",
+        .status = txn->status,
+        .bytes = file              ? txn->file.size
+                 : txn->body.store ? txn->body.len
+                                   : 0,
+        .threat = txn->verdict == TXN_FOUND ? txn->finding.name : "-",
+        .target = file ? txn->request.filepath : txn->http_req.target,
+    };
+
     /* A pipe takes up to 4 KiB in one piece: lines of different shards never mix. */
-    if (text->len > 3 * KIB(1)) {
+    if (text->len > SHARD_ACCESS_FLUSH) {
         shard_flush_access(shard);
     }
-    target.len = MIN_OF(target.len, (size_t)512);
-    clock_format_stamp(stamp);
-    text_printf(text, "%s %s %s %s %u %llu %llu ", stamp, conn_peer(txn->conn),
-                icap_method_name(txn->request.method), txn->routed ? txn->route.service->name : "-",
-                txn->status, (unsigned long long)(txn->body.store ? txn->body.len : txn->file.size),
-                (unsigned long long)((clock_now_ns() - txn->begun_ns) / 1000));
-    text_put_str(text, txn->verdict == TXN_FOUND ? txn->finding.name : "-");
-    TEXT_PUT(text, " ");
-    reply_put_safe(text, target, false);
-    TEXT_PUT(text, "\n");
+    clock_format_stamp(line.stamp);
+    line.micros = (clock_now_ns() - txn->begun_ns) / 1000;
+    line.target.len = MIN_OF(line.target.len, (size_t)256);
+    if (txn->generation->config->log_format == CONFIG_LOG_JSON) {
+        shard_put_access_json(text, &line);
+    } else {
+        shard_put_access_text(text, &line);
+    }
 }
 
 static void shard_on_accept(struct ring_op *op, int res)
@@ -215,6 +260,8 @@ static void shard_use(struct shard *shard, struct generation *generation)
 {
     struct generation *old = shard->current;
 
+    log_open(shard->start.log_fd, shard->who, (enum log_level)generation->config->log_level,
+             (enum log_format)generation->config->log_format);
     generation->pins = 1;
     list_append(&shard->generations, &generation->node);
     counters_add(&shard->counters->generations, 1);
@@ -422,6 +469,7 @@ static void shard_dump(void *ctx)
 static void shard_init(struct shard *shard, const struct shard_start *start)
 {
     shard->start = *start;
+    snprintf(shard->who, sizeof(shard->who), "shard %u", start->index);
     shard->counters = &start->pages[start->index].counters;
     counters_reset_gauges(shard->counters);
     list_init(&shard->generations);

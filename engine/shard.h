@@ -57,6 +57,7 @@ struct shard {
     struct ring_op channel_op;
     uint64_t now_ns; /* Read once a turn, see shard_now. */
     bool now_stale;
+    char who[32];          /* "shard 0", for the log. */
     uint64_t others_at_ns; /* When the other shards' counters were read. */
     uint64_t others_active;
     uint64_t others_connections;

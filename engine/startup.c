@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #define STARTUP_OVERRIDES_MAX 256
-#define STARTUP_FILES_RESERVE 512
+#define STARTUP_FILES_RESERVE UINT64_C(512)
 #define STARTUP_CONNS_AUTO    16384
 
 struct startup_args {
@@ -57,19 +57,21 @@ static char *startup_copy(const char *text)
 
 static bool startup_add_override(struct startup_args *args, const char *argument)
 {
-    char *text = startup_copy(argument);
-    char *equals = strchr(text, '=');
+    const char *equals = strchr(argument, '=');
 
-    if (!equals || equals == text) {
-        fprintf(stderr, "baleend: -s %s: KEY=VALUE is wanted\n", text);
+    if (!equals || equals == argument) {
+        fprintf(stderr, "baleend: -s %s: KEY=VALUE is wanted\n", argument);
         return false;
     }
     if (args->overrides_len == STARTUP_OVERRIDES_MAX) {
         fprintf(stderr, "baleend: more than %d -s options\n", STARTUP_OVERRIDES_MAX);
         return false;
     }
-    *equals = '\0';
-    args->overrides[args->overrides_len++] = (struct config_override){text, equals + 1};
+    char *key = startup_copy(argument);
+
+    key[equals - argument] = '\0';
+    args->overrides[args->overrides_len++] =
+        (struct config_override){key, key + (equals - argument) + 1};
     return true;
 }
 
@@ -322,6 +324,9 @@ int supervisor_main(int argc, char **argv)
     process_set_title("baleend: supervisor");
     LOG_INF("Baleen %s starts", BALEEN_VERSION);
     if (!startup_open(&supervisor)) {
+        if (supervisor.control.path[0] != '\0') {
+            control_close(&supervisor.control);
+        }
         LOG_ERR("not started");
         return 1;
     }

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "engine/generation_make.h"
 #include "engine/listen.h"
 #include "engine/process.h"
@@ -76,26 +77,20 @@ static _Noreturn void supervisor_become_shard(struct supervisor *supervisor, uns
         .config = supervisor->config,
         .connections_max = supervisor->connections_max + supervisor->connections_max / 4 + 64,
     };
+    int keep[SHARD_LISTENERS_MAX + 4];
+    unsigned keep_len = 0;
     char who[32];
     sigset_t none;
 
-    for (unsigned i = 0; i < supervisor->shards_len; i++) {
-        for (unsigned a = 0; a < supervisor->addresses_len; a++) {
-            const int fd = supervisor->listen_fds[i * supervisor->addresses_len + a];
-
-            if (i == index) {
-                start.listen_fds[a] = fd;
-            } else {
-                close(fd);
-            }
-        }
-        if (supervisor->shards[i].channel_fd >= 0) {
-            close(supervisor->shards[i].channel_fd);
-        }
+    for (unsigned i = 0; i < supervisor->addresses_len; i++) {
+        start.listen_fds[i] = supervisor->listen_fds[index * supervisor->addresses_len + i];
+        keep[keep_len++] = start.listen_fds[i];
     }
-    close(supervisor->control.fd);
-    close(supervisor->signal_fd);
-    close(supervisor->log_pipe[0]);
+    keep[keep_len++] = start.channel_fd;
+    keep[keep_len++] = start.log_fd;
+    keep[keep_len++] = start.access_fd;
+    keep[keep_len++] = start.spool_fd;
+    process_close_others(keep, keep_len);
     /* The supervisor tells when to end; a Ctrl-C of the terminal reaches all of the group. */
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
@@ -123,7 +118,6 @@ static void supervisor_start_shard(struct supervisor *supervisor, unsigned index
     shard->channel_fd = -1;
     shard->pid = fork();
     if (shard->pid == 0) {
-        close(fds[0]);
         supervisor_become_shard(supervisor, index, fds[1]);
     }
     close(fds[1]);
@@ -228,12 +222,29 @@ static void supervisor_take_config(struct supervisor *supervisor)
 
 static void supervisor_refuse(struct supervisor *supervisor, const char *what, const char *error)
 {
-    LOG_ERR("%s refused, the old one stays: %s", what, error);
+    LOG_ERR("%s refused%s: %s", what, supervisor->number > 0 ? ", the old one stays" : "", error);
     free(supervisor->next_config);
     supervisor->next_config = NULL;
     if (!supervisor->reload_wanted) {
         control_tell_reload(&supervisor->control, supervisor, false, error);
     }
+}
+
+/* By what they say: structs have padding. */
+static bool supervisor_same_config(const struct config *a, const struct config *b)
+{
+    char *room = malloc(2 * CONFIG_TEXT_CAP);
+
+    ASSERT(room);
+    struct text text_a = text_over(room, CONFIG_TEXT_CAP);
+    struct text text_b = text_over(room + CONFIG_TEXT_CAP, CONFIG_TEXT_CAP);
+
+    config_write(a, &text_a);
+    config_write(b, &text_b);
+    const bool same = slice_equal(text_slice(&text_a), text_slice(&text_b));
+
+    free(room);
+    return same;
 }
 
 /* A set that goes back is refused, unless the reload was told that it may. */
@@ -279,7 +290,7 @@ static bool supervisor_adopt(struct supervisor *supervisor, int image_fd,
     }
     generation_make_istag(config, image.digest, facts.istag);
     if (strcmp(facts.istag, supervisor->istag) == 0 && supervisor->number > 0 &&
-        memcmp(config, supervisor->config, sizeof(*config)) == 0) {
+        supervisor_same_config(config, supervisor->config)) {
         defs_image_close(&image);
         close(image_fd);
         return false;
@@ -356,12 +367,12 @@ void supervisor_reload(struct supervisor *supervisor, bool with_config, bool old
 {
     char error[CONFIG_ERROR_CAP];
 
-    supervisor->older_allowed = older;
-
     if (supervisor->compiler.pid > 0) {
         supervisor->reload_wanted = true;
+        supervisor->older_wanted = older;
         return;
     }
+    supervisor->older_allowed = older;
     supervisor->reload_wanted = false;
     if (with_config) {
         supervisor->next_config = calloc(1, sizeof(struct config));
@@ -465,7 +476,7 @@ static void supervisor_on_child(struct supervisor *supervisor)
         if (pid == supervisor->compiler.pid) {
             supervisor_on_compiled(supervisor, wait_status);
             if (supervisor->reload_wanted) {
-                supervisor_reload(supervisor, true, supervisor->older_allowed);
+                supervisor_reload(supervisor, true, supervisor->older_wanted);
             }
             continue;
         }

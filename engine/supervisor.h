@@ -47,6 +47,7 @@ struct supervisor {
     uint32_t connections_max;
     struct compiler compiler;
     bool reload_wanted; /* Another one after the job that runs. */
+    bool older_wanted;  /* That one was told that the set may be older. */
     bool older_allowed; /* The reload was told that the set may be older. */
     struct watch watch;
     struct control control;

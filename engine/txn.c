@@ -168,7 +168,10 @@ void txn_work_later(struct txn *txn)
 
 void txn_on_deadline(struct txn *txn)
 {
-    if (txn->answered) {
+    if (txn->answer.end_apart) {
+        txn->answer.end_apart = false;
+        answer_pump(txn);
+    } else if (txn->answered) {
         conn_abort(txn->conn, REASON_peer_slow);
     } else if (!list_is_empty(&txn->wait_node)) {
         admission_expire(txn);

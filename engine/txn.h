@@ -111,6 +111,7 @@ struct txn {
     bool continued;    /* 100 Continue was sent. */
     bool scanning;     /* `match` is running. */
     bool keeping;      /* Body bytes are kept for an echo. */
+    bool whole_echo;   /* The echo goes out as one chunk and its end apart, see answer.h. */
     bool early_head;   /* The head has gone out before the verdict. */
     bool answered;     /* The final answer is composed. */
     bool closes;       /* The connection ends after the answer. */
@@ -120,6 +121,7 @@ struct txn {
     uint8_t *trailers; /* Pooled block, NULL when there are none. */
     size_t trailers_len;
     bool trickle_on;
+    uint32_t nudges; /* Bytes sent early because nothing came for a while. */
     uint64_t trickle_at_ns;
     uint64_t progress_ns; /* When the last byte of the body came. */
 
@@ -163,7 +165,7 @@ static inline enum txn_flow txn_goto(struct txn *txn, enum txn_step_id step)
 }
 
 /* Composes the refusal and goes on to drain what is left. */
-enum txn_flow txn_refuse(struct txn *txn, enum reason_id reason);
+enum txn_flow txn_refuse(struct txn *txn, enum reason_id id);
 
 /* The verdict is there: composes the answer and goes on to drain what is left. */
 enum txn_flow txn_decide(struct txn *txn, enum txn_verdict verdict);

@@ -12,6 +12,16 @@
  */
 #define TXN_EARLY_BYTES KIB(48)
 
+/*
+ * Squid 5.7 parks the reading from its origin whenever its pipe to us (64 KiB) is full, and only
+ * body bytes that reach its client revive it. Behind an early head one byte goes out for each
+ * TXN_NUDGE_BYTES that came, so that every pause is followed by one, and one more when nothing came
+ * for TXN_NUDGE_NS.
+ */
+#define TXN_NUDGE_BYTES KIB(32)
+#define TXN_NUDGE_NS    (200 * NS_PER_MS)
+#define TXN_NUDGE_HOLD  KIB(64)
+
 /* The newest part of a body that trickles stays back, and whole blocks that still move. */
 #define TXN_TRICKLE_HOLD     (2 * BODY_BLOCK_BYTES)
 #define TXN_TRICKLE_EVERY_NS (250 * NS_PER_MS)
@@ -62,26 +72,53 @@ static void txn_trickle(struct txn *txn)
     answer_pump(txn);
 }
 
-/* With trickling on, the client is looked after between its bytes, too. */
+static bool txn_nudges(const struct txn *txn)
+{
+    return txn->early_head && !txn->trickle_on;
+}
+
+static void txn_nudge(struct txn *txn)
+{
+    const uint64_t wanted = txn->body.len / TXN_NUDGE_BYTES + txn->nudges;
+    const uint64_t stable = body_stable(&txn->body);
+
+    if (!txn_nudges(txn) || txn->body.len < TXN_NUDGE_HOLD) {
+        return;
+    }
+    const uint64_t most = MIN_OF(stable, txn->body.len - TXN_NUDGE_HOLD);
+
+    txn->answer.echo_limit = MAX_OF(txn->answer.echo_limit, MIN_OF(wanted, most));
+    answer_pump(txn);
+}
+
+/* Who trickles or nudges is looked after between the client's bytes, too. */
 static void txn_set_body_deadline(struct txn *txn)
 {
     const struct config *config = txn->generation->config;
-    const uint64_t progress_ns = config->icap_progress_timeout_ns;
+    uint64_t wait_ns = config->icap_progress_timeout_ns;
 
-    conn_set_deadline(txn->conn, config->icap_trickle_after_ns > 0
-                                     ? MIN_OF(progress_ns, TXN_TRICKLE_EVERY_NS)
-                                     : progress_ns);
+    if (config->icap_trickle_after_ns > 0) {
+        wait_ns = MIN_OF(wait_ns, TXN_TRICKLE_EVERY_NS);
+    } else if (txn_nudges(txn)) {
+        wait_ns = MIN_OF(wait_ns, TXN_NUDGE_NS);
+    }
+    conn_set_deadline(txn->conn, wait_ns);
 }
 
 bool txn_body_trickles(struct txn *txn)
 {
     const struct config *config = txn->generation->config;
+    const uint64_t quiet_ns = shard_now(txn->shard) - txn->progress_ns;
 
-    if (txn->step != TXN_STEP_body || config->icap_trickle_after_ns == 0 ||
-        shard_now(txn->shard) - txn->progress_ns >= config->icap_progress_timeout_ns) {
+    if (txn->step != TXN_STEP_body || quiet_ns >= config->icap_progress_timeout_ns ||
+        (config->icap_trickle_after_ns == 0 && !txn_nudges(txn))) {
         return false;
     }
+    if (quiet_ns >= TXN_NUDGE_NS) {
+        txn->nudges++;
+    }
     txn_trickle(txn);
+    txn_nudge(txn);
     txn_set_body_deadline(txn);
     return true;
 }
@@ -130,10 +167,23 @@ static bool txn_keep_trailer(struct txn *txn, struct slice bytes)
     return true;
 }
 
+/*
+ * Apache Traffic Server's plugin ends a body with "0; ieof" without a preview, asks for a close and
+ * allows nothing. It reads answers by searching the whole buffer for the last chunk, see answer.h.
+ */
+static bool txn_is_traffic_server(const struct txn *txn)
+{
+    const struct icap_request *request = &txn->request;
+
+    return txn->chunk.ieof && !request->has_preview && request->wants_close &&
+           request->allow == 0 && request->method == ICAP_METHOD_RESPMOD;
+}
+
 /* A last chunk was read: the end of the preview, or of the body. */
 static enum txn_flow txn_on_chunk_end(struct txn *txn)
 {
     if (!txn->preview_open || txn->chunk.ieof) {
+        txn->whole_echo = txn_is_traffic_server(txn);
         txn->preview_open = false;
         txn->body_wanted = false;
         return txn_goto(txn, TXN_STEP_verdict);
@@ -221,6 +271,7 @@ enum txn_flow txn_step_body(struct txn *txn)
         respond_early_head(txn);
     }
     txn_trickle(txn);
+    txn_nudge(txn);
     txn_set_body_deadline(txn);
     return TXN_WAIT;
 }

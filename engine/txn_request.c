@@ -350,6 +350,7 @@ static enum txn_flow txn_drain_body(struct txn *txn)
 
         conn_consume(txn->conn, taken);
         txn->drained += taken;
+        conn_set_deadline(txn->conn, txn->generation->config->icap_progress_timeout_ns);
         if (status == CHUNK_END) {
             txn->body_wanted = false;
         } else if (status == CHUNK_BAD || txn->drained > txn->generation->config->icap_drain_max) {

@@ -3,9 +3,8 @@
  * baleen_control - `baleen status`, `reload`, `drain`: over the control socket.
  *
  * The protocol: the client sends one line of JSON, {"command": "status"}; the engine answers with
- * one line, {"ok": true,
- * ...} or {"ok": false, "error": "..."}, and closes. A reload answers when the swap is done or
- * refused.
+ * one line, {"ok": true, ...} or {"ok": false, "error": "..."}, and closes. A reload answers when
+ * the swap is done or refused.
  */
 #include "base/clock.h"
 #include "base/text.h"
@@ -31,19 +30,21 @@
 struct control_options {
     bool json;
     bool wait;
+    bool older;
     bool help;
 };
 
 static const char control_help[] =
     "usage: baleen status [--json]\n"
-    "       baleen reload [--wait] [--json]\n"
+    "       baleen reload [--older] [--wait] [--json]\n"
     "       baleen drain [--json]\n"
     "\n"
     "status  shows definitions, shards and counters of the running engine.\n"
     "reload  makes it read its configuration and definitions again and says what came of it. The "
     "old\n"
-    "        definitions stay when the new ones are refused. Gives up waiting after two minutes,\n"
-    "        with --wait never.\n"
+    "        definitions stay when the new ones are refused. A set with a lower sequence than the\n"
+    "        one in use is refused, unless --older says that it is meant. Gives up waiting after\n"
+    "        two minutes, with --wait never.\n"
     "drain   makes it refuse new connections, finish the requests under way, and stop.\n"
     "\n"
     "  --json   the engine's answer as it is\n"
@@ -56,6 +57,7 @@ static bool control_parse(const struct baleen_args *args, struct control_options
     static const struct option longs[] = {
         {"json", no_argument, NULL, 'j'},
         {"wait", no_argument, NULL, 'w'},
+        {"older", no_argument, NULL, 'o'},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
@@ -70,6 +72,9 @@ static bool control_parse(const struct baleen_args *args, struct control_options
         case 'w':
             out->wait = true;
             break;
+        case 'o':
+            out->older = true;
+            break;
         case 'h':
             out->help = true;
             break;
@@ -80,6 +85,11 @@ static bool control_parse(const struct baleen_args *args, struct control_options
     }
     if (optind < args->argc) {
         (void)baleen_misuse(args->argv[0], "what is '%s'?", args->argv[optind]);
+        return false;
+    }
+    if ((out->older || out->wait) && strcmp(args->argv[0], "reload") != 0) {
+        (void)baleen_misuse(args->argv[0], "%s is an option of reload",
+                            out->older ? "--older" : "--wait");
         return false;
     }
     return true;
@@ -108,13 +118,13 @@ static int control_connect(const char *path)
     return fd;
 }
 
-static bool control_send(int fd, const char *command)
+static bool control_send(int fd, const char *command, bool older)
 {
     char line[64];
     struct text text = text_over(line, sizeof(line));
     ssize_t sent = 0;
 
-    text_printf(&text, "{\"command\":\"%s\"}\n", command);
+    text_printf(&text, "{\"command\":\"%s\"%s}\n", command, older ? ",\"older\":true" : "");
     sent = send(fd, line, text.len, MSG_NOSIGNAL);
     /* So short a line goes out whole or not at all. */
     return sent == (ssize_t)text.len;
@@ -146,6 +156,10 @@ static bool control_receive(int fd, uint64_t deadline_ns, char *bytes, size_t *o
             (void)baleen_fail("the engine's answer: %s", strerror(errno));
             return false;
         }
+        if (got == 0 && len == 0) {
+            (void)baleen_fail("the engine ended without an answer");
+            return false;
+        }
         if (got == 0) {
             *out_len = len;
             return true;
@@ -157,9 +171,10 @@ static bool control_receive(int fd, uint64_t deadline_ns, char *bytes, size_t *o
 }
 
 /* The engine's answer; NULL with the reason on stderr. */
-static json_t *control_ask(const char *path, const char *command, bool forever)
+static json_t *control_ask(const char *path, const char *command,
+                           const struct control_options *options)
 {
-    uint64_t deadline_ns = forever ? 0 : clock_now_ns() + CONTROL_WAIT_SEC * NS_PER_SEC;
+    uint64_t deadline_ns = options->wait ? 0 : clock_now_ns() + CONTROL_WAIT_SEC * NS_PER_SEC;
     char *bytes = malloc(CONTROL_ANSWER_MAX);
     int fd = control_connect(path);
     json_t *answer = NULL;
@@ -168,7 +183,7 @@ static json_t *control_ask(const char *path, const char *command, bool forever)
 
     if (bytes == NULL || fd < 0) {
         /* Said already, but for the memory. */
-    } else if (!control_send(fd, command)) {
+    } else if (!control_send(fd, command, options->older)) {
         (void)baleen_fail("%s: %s", path, strerror(errno));
     } else if (control_receive(fd, deadline_ns, bytes, &len)) {
         answer = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &error);
@@ -314,7 +329,7 @@ int baleen_control_main(const struct baleen_args *args)
     if (!baleen_load_config(args, &config)) {
         return BALEEN_EXIT_ERROR;
     }
-    answer = control_ask(config.control_socket, command, options.wait);
+    answer = control_ask(config.control_socket, command, &options);
     if (answer != NULL) {
         code = control_print(command, answer, options.json);
     }

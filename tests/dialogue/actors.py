@@ -19,7 +19,9 @@ import wire
 from language import DialogueError, Options, seconds_of, size_of
 
 EICAR = r'X5O!P%@AP[4\PZX54(P^)7CC)7}$' + 'EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*'
-RX_SECONDS = float(os.environ.get('BALEEN_DIALOGUE_SECONDS', '10'))
+# Under a sanitizer or valgrind what has to happen within a time gets this many times more of it.
+SLOWNESS = float(os.environ.get('BALEEN_DIALOGUE_SLOWNESS', '1'))
+RX_SECONDS = 10 * SLOWNESS
 PIECE = 65536
 LOG_BYTES = 600
 LOG_ENTRIES = 400
@@ -395,7 +397,7 @@ class Client:
 
     def do_rx(self, words):
         options = Options(words, ('eof', 'cut', 'head', 'body', 'some', 'unsaid'))
-        within = seconds_of(options.get('within')) if options.get('within') else None
+        within = seconds_of(options.get('within')) * SLOWNESS if options.get('within') else None
         if options.get('eof'):
             self.rx_eof(RX_SECONDS if within is None else within, options.get('unsaid', False))
             return

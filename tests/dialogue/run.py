@@ -185,10 +185,10 @@ class Dialogue:
         return good
 
     def do_await(self, args, client):
-        seconds = 10.0
+        seconds = 10 * actors.SLOWNESS
         if '-within' in args:
             at = args.index('-within')
-            seconds = seconds_of(args[at + 1])
+            seconds = seconds_of(args[at + 1]) * actors.SLOWNESS
             args = args[:at] + args[at + 2:]
 
         def holds():
@@ -308,7 +308,7 @@ class Dialogue:
     def do_exited(self, args):
         options = Options(args)
         name, wanted = options.rest
-        status = self.engines[name].wait(seconds_of(options.get('within', '10s')))
+        status = self.engines[name].wait(seconds_of(options.get('within', '10s')) * actors.SLOWNESS)
         if str(status) != wanted:
             raise DialogueError('%s: exit status %r, expected %s' % (name, status, wanted))
         self.may_break.add(name)

@@ -5,9 +5,9 @@
  * Input: one byte that says how the body is cut, the offset, a newline, the pattern, a newline, the
  * body. What is too large for the naive matcher, which is exponential, is skipped.
  */
-#include "base/assert.h"
 #include "match/build.h"
 #include "match/match.h"
+#include "tests/fuzz/fuzz.h"
 #include "tests/naive/naive.h"
 
 #include <stdio.h>
@@ -17,8 +17,6 @@
 #define PATTERN_CAP 160
 #define BODY_MAX    64
 #define CHOICES_MAX 5 /* Gaps and alternatives. */
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 struct fuzz_source {
     struct slice body;

@@ -5,11 +5,9 @@
  * Input: the offset, a newline, the pattern. Whatever the parser says, it says why in one line, and
  * what it takes has a trigger or a fixed place.
  */
-#include "base/assert.h"
 #include "match/build.h"
 #include "match/pattern.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+#include "tests/fuzz/fuzz.h"
 
 static void check_clusters(const struct pattern *pattern)
 {

@@ -112,6 +112,8 @@ def start_engine(arguments, definitions=None, **settings):
     definitions = definitions or write_set(os.path.join(work_dir, 'set'))
     engine = servers.Engine(arguments.engine, 'load', definitions, options, work_dir)
     engine.start()
+    # It answers as soon as one shard does.
+    servers.wait_until(lambda: all(shard['generation'] for shard in engine.control('status')['shards']), 30)
     status = engine.control('status')
     backend = status['backend']
     engine.idle_blocks = status['totals']['blocks_used']

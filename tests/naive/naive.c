@@ -206,22 +206,29 @@ static bool naive_either(const struct body *body, const char *p, const struct af
     return naive_at(body, chain.text, after, false, i + len);
 }
 
+/* Reads a number where one stands; returns what stands behind it. */
+static const char *number_read(const char *p, size_t *out)
+{
+    for (*out = 0; isdigit((unsigned char)*p); p++) {
+        *out = *out * 10 + (size_t)(*p - '0');
+    }
+    return p;
+}
+
 /* Reads the numbers of a gap; returns what stands behind it. */
 static const char *gap_read(const char *p, size_t body_len, size_t *min, size_t *max)
 {
-    char *end;
-
-    *min = strtoul(p + 1, &end, 10);
+    p = number_read(p + 1, min);
     *max = *min;
-    if (p[1] == '-') {
-        *min = 0;
-        end = (char *)p + 1;
+    if (*p == '-') {
+        *max = body_len;
+        if (isdigit((unsigned char)p[1])) {
+            p = number_read(p + 1, max);
+        } else {
+            p++;
+        }
     }
-    if (*end == '-') {
-        *max = isdigit((unsigned char)end[1]) ? strtoul(end + 1, &end, 10) : body_len;
-        end += *end == '-';
-    }
-    return end + 1;
+    return p + 1;
 }
 
 static bool is_split(const char *p)

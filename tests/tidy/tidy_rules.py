@@ -61,6 +61,7 @@ PLANTED = [
     ("type definition", "type_definition", "base/leaf.c", SPDX + "typedef struct leaf { int a; } leaf;\n"),
     ("malloc on the wire", "data_plane_malloc", "net/wire/frame.c", in_function("malloc(1)")),
     ("malloc in the loop", "data_plane_malloc", "net/ring/loop.c", in_function("malloc(1)")),
+    ("malloc in a scan", "data_plane_malloc", "match/look.c", in_function("malloc(1)")),
     ("free in the loop", "data_plane_malloc", "net/ring/loop.c", in_function("free(NULL)")),
     ("no guard", "header_guard", "base/leaf.h", SPDX + HEADER),
     ("no licence in C", "licence_line", "base/leaf.c", "int leaf_number;\n"),
@@ -95,7 +96,7 @@ INNOCENT = [
     ("banned name in a string", "base/leaf.c", SPDX + 'const char *leaf_text = "time(NULL) // x";\n'),
     ("longer name", "base/leaf.c", SPDX + "void leaf_time(void);\nvoid leaf_run_time(void);\n"),
     ("member with a banned name", "match/look.c", in_function("ring->time(ring)")),
-    ("malloc beside the data plane", "match/look.c", in_function("free(malloc(1))")),
+    ("malloc beside the data plane", "base/leaf.c", in_function("free(malloc(1))")),
     ("named opener", "net/ring/loop.c",
      SPDX + "#include <stdlib.h>\n\nvoid *loop_open_rings(void)\n{\n    return calloc(1, 1);\n}\n"),
 ]

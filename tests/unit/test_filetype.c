@@ -15,7 +15,10 @@ struct row {
 
 #define ROW(name, target, container, mime, text)                                                   \
     {                                                                                              \
-        name, target, container, mime, SLICE_OF(text)                                              \
+        name, target, container, mime,                                                             \
+        {                                                                                          \
+            (const uint8_t *)("" text), sizeof(text) - 1                                           \
+        }                                                                                          \
     }
 
 static const struct row rows[] = {
