@@ -9,9 +9,12 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
-#define LISTEN_BACKLOG 4096
+#define LISTEN_BACKLOG  4096
+#define LISTEN_RETRIES  20
+#define LISTEN_RETRY_NS 100000000L
 
 static int listen_open_one(const struct sockaddr_storage *addr, socklen_t addr_len)
 {
@@ -36,7 +39,7 @@ static int listen_open_one(const struct sockaddr_storage *addr, socklen_t addr_l
 }
 
 /* Somebody else's socket on the address would share its connections: SO_REUSEPORT lets it. */
-static bool listen_is_taken(const struct sockaddr_storage *addr, socklen_t addr_len)
+static bool listen_is_taken_now(const struct sockaddr_storage *addr, socklen_t addr_len)
 {
     const int fd = socket(addr->ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     const int on = 1;
@@ -51,6 +54,23 @@ static bool listen_is_taken(const struct sockaddr_storage *addr, socklen_t addr_
         close(fd);
     }
     return taken;
+}
+
+/*
+ * The kernel takes a ring apart after its process has ended, and its accepts hold the socket until
+ * then: an engine that has just stopped gets a moment.
+ */
+static bool listen_is_taken(const struct sockaddr_storage *addr, socklen_t addr_len)
+{
+    const struct timespec pause = {.tv_nsec = LISTEN_RETRY_NS};
+
+    for (unsigned i = 0; i < LISTEN_RETRIES; i++) {
+        if (!listen_is_taken_now(addr, addr_len)) {
+            return false;
+        }
+        nanosleep(&pause, NULL);
+    }
+    return true;
 }
 
 static unsigned listen_port(int fd)

@@ -506,5 +506,10 @@ int shard_run(const struct shard_start *start)
                 ring_backend_note(shard->ring)[0] ? ")" : "");
     }
     ring_poll_start(shard->ring, &shard->channel_op, start->channel_fd, shard_on_channel);
-    return shard_loop(shard);
+    const int code = shard_loop(shard);
+
+    if (list_is_empty(&shard->open_conns)) {
+        ring_close(shard->ring);
+    }
+    return code;
 }

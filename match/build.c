@@ -149,13 +149,13 @@ struct body_job {
     uint32_t op_base;
     uint32_t branch_base;
     uint32_t byte_base;
-    bool splits; /* The trigger ends inside an operation, which becomes two. */
+    uint32_t split_op; /* The trigger ends inside this operation, which becomes two; or NONE. */
 };
 
 /* Where an operation of the pattern comes to lie. */
 static uint32_t body_op_index(const struct body_job *job, uint32_t index)
 {
-    return job->op_base + index + (job->splits && index > job->trigger->op ? 1 : 0);
+    return job->op_base + index + (index > job->split_op ? 1 : 0);
 }
 
 static int body_add_set(const struct body_job *job, uint32_t *set)
@@ -201,8 +201,7 @@ static int body_add_ops(const struct body_job *job)
 {
     for (uint32_t i = 0; i < job->pattern->ops.len; i++) {
         const struct program_op *op = vec_at(&job->pattern->ops, i);
-        const bool split = job->splits && i == job->trigger->op;
-        const int r = split ? body_add_split_op(job, *op) : body_add_op(job, *op);
+        const int r = i == job->split_op ? body_add_split_op(job, *op) : body_add_op(job, *op);
 
         if (r) {
             return ERR_PASS(r);
@@ -252,7 +251,7 @@ static int body_add_clusters(const struct body_job *job)
             *(struct program_cluster *)vec_at(&job->pattern->clusters, i);
 
         cluster.op_first = body_op_index(job, cluster.op_first);
-        if (job->splits && i == job->trigger->cluster) {
+        if (job->split_op != PROGRAM_NONE && i == job->trigger->cluster) {
             cluster.op_len++;
         }
         cluster_choose_anchor(job->builder, &cluster);
@@ -380,7 +379,9 @@ static int body_add(struct body_job *job)
     if (job->trigger) {
         const struct program_op *op = vec_at(&job->pattern->ops, job->trigger->op);
 
-        job->splits = op->kind == PROGRAM_BYTES && job->trigger->op_end < op->len;
+        if (op->kind == PROGRAM_BYTES && job->trigger->op_end < op->len) {
+            job->split_op = job->trigger->op;
+        }
     }
     int r = body_add_ops(job);
 
@@ -394,17 +395,16 @@ static int body_add(struct body_job *job)
  * A signature at a fixed place is compared there. With an unbounded gap it would start a search in
  * every body that begins alike, so then a trigger is preferred.
  */
-static int body_place(struct body_job *job)
+static int body_place(struct body_job *job, struct trigger *trigger)
 {
-    struct trigger trigger;
     const bool fixed =
         job->offset.kind != PROGRAM_ANYWHERE && job->offset.shift <= BUILD_DIRECT_SHIFT_MAX;
 
     if (fixed && job->pattern->clusters.len == 1) {
         return body_add(job);
     }
-    if (trigger_choose(&trigger, job->pattern)) {
-        job->trigger = &trigger;
+    if (trigger_choose(trigger, job->pattern)) {
+        job->trigger = trigger;
         return body_add(job);
     }
     if (fixed) {
@@ -425,7 +425,8 @@ static int body_parse(struct match_builder *builder, struct pattern *pattern, st
 int match_builder_add_body(struct match_builder *builder, struct slice name, unsigned target,
                            struct slice offset, struct slice body)
 {
-    struct body_job job = {.builder = builder, .target = target};
+    struct body_job job = {.builder = builder, .target = target, .split_op = PROGRAM_NONE};
+    struct trigger trigger;
     struct pattern pattern = {0};
     char why[PATTERN_ERROR_CAP];
 
@@ -444,7 +445,7 @@ int match_builder_add_body(struct match_builder *builder, struct slice name, uns
         r = threat_of(builder, name, &job.threat);
     }
     if (r == 0) {
-        r = body_place(&job);
+        r = body_place(&job, &trigger);
     }
     pattern_free(&pattern);
     return r;

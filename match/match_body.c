@@ -297,6 +297,8 @@ static int body_on_trigger(unsigned id, unsigned long long from, unsigned long l
     struct body_job *job = ctx;
     const struct layout *layout = &job->db->layout;
 
+    (void)from;
+    (void)flags;
     for (uint32_t i = layout->triggers[id]; i < layout->triggers[id + 1]; i++) {
         body_on_signature(job, layout->trigger_lists[i], to);
         if (job_stopped(job)) {

@@ -154,8 +154,6 @@ class Files:
         path = self.path(words[0])
         if kind == 'symlink':
             os.symlink(words[1].encode('latin-1'), path)
-        elif kind == 'hardlink':
-            os.link(self.path(words[1]), path)
         elif kind == 'fifo':
             os.mkfifo(path, 0o666)
         elif kind == 'socket':
@@ -195,7 +193,7 @@ class Sent:
         self.size += len(data)
 
 
-TX_FLAGS = ('null', 'no-encap', 'no-host', 'close', 'lf', 'origin')
+TX_FLAGS = ('null', 'no-encap', 'no-host', 'close', 'origin')
 TX_KNOWN = ('hdr', 'host', 'version', 'allow', 'preview', 'req', 'reqhdr', 'res', 'reshdr', 'encap', 'uri', 'reqraw',
             'resraw', 'body')
 
@@ -286,8 +284,7 @@ class Client:
         for kind in ('req', 'res'):
             raw = options.get(kind + 'raw')
             if raw is None and options.get(kind):
-                line_end = '\n' if options.get('lf') else '\r\n'
-                raw = line_end.join([options.get(kind)] + options.every(kind + 'hdr') + ['', ''])
+                raw = '\r\n'.join([options.get(kind)] + options.every(kind + 'hdr') + ['', ''])
             if raw is not None:
                 sections.append('%s-hdr=%d' % (kind, len(http)))
                 http += raw
