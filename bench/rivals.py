@@ -123,8 +123,7 @@ class Server:
         pin = ["taskset", "-c", str(self.cpu)] if self.cpu is not None else []
         with open(os.path.join(self.dir, "output"), "wb") as log:
             self.process = subprocess.Popen(
-                pin + self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment(),
-                start_new_session=True)
+                pin + self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment())
         end = time.monotonic() + 30
         while time.monotonic() < end:
             if self.process.poll() is not None:
@@ -247,6 +246,16 @@ class Baleen(Server):
         args = [part for key, value in keys.items() for part in ("-s", "%s=%s" % (key, value))]
         args += [part for setting in self.settings for part in ("-s", setting)]
         return [self.program] + args
+
+
+def raise_priority(nice):
+    """For this process and all it starts. Where each session has its own share of the machine, for the session too."""
+    os.nice(nice)
+    try:
+        with open("/proc/self/autogroup", "w") as file:
+            file.write(str(nice))
+    except OSError:
+        pass
 
 
 def machine():

@@ -7,6 +7,7 @@
 #include "engine/txn.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 void answer_init(struct answer *answer)
 {
@@ -97,7 +98,10 @@ static void answer_on_read(struct ring_op *op, int res)
     answer_pump(txn);
 }
 
-/* True when a read was started (or failed): the batch ends here. */
+/*
+ * Reads a piece into the block. True: it is there. False: the ring brings it, or it failed. A memfd
+ * never blocks, and the ring would send its reads to another task.
+ */
 static bool answer_read_piece(struct txn *txn, const struct body_piece *piece)
 {
     struct answer *answer = &txn->answer;
@@ -106,12 +110,21 @@ static bool answer_read_piece(struct txn *txn, const struct body_piece *piece)
         answer->read_block = body_block_take(&txn->shard->store);
         if (!answer->read_block) {
             conn_abort(txn->conn, REASON_no_memory);
-            return true;
+            return false;
         }
+    }
+    if (piece->fd == txn->body.memfd) {
+        const ssize_t n = pread(piece->fd, answer->read_block, piece->len, (off_t)piece->fd_offset);
+
+        answer->read_len = n > 0 ? (size_t)n : 0;
+        if (n <= 0) {
+            conn_abort(txn->conn, REASON_no_memory);
+        }
+        return n > 0;
     }
     ring_read(txn->shard->ring, &answer->read_op, piece->fd, answer->read_block, piece->len,
               piece->fd_offset, false, answer_on_read);
-    return true;
+    return false;
 }
 
 /* Adds chunks of the body to the batch. False: a read goes first. */
@@ -135,7 +148,13 @@ static bool answer_put_body(struct txn *txn, size_t *iov_len)
         const struct body_piece piece = body_locate(&txn->body, answer->echo_at, max);
 
         if (piece.place == BODY_IN_FD) {
-            return *iov_len > 0 ? true : !answer_read_piece(txn, &piece);
+            if (*iov_len > 0) {
+                return true; /* What is in memory leaves first. */
+            }
+            if (!answer_read_piece(txn, &piece)) {
+                return false;
+            }
+            continue;
         }
         answer_put_chunk(answer, iov_len, i, piece.bytes);
         total += piece.len;

@@ -142,7 +142,7 @@ int match_builder_add_threat(struct match_builder *builder, const struct match_t
 struct body_job {
     struct match_builder *builder;
     const struct pattern *pattern;
-    const struct trigger *trigger; /* NULL for a signature compared in place. */
+    struct trigger trigger; /* Without strings for a signature compared in place. */
     struct pattern_offset offset;
     uint32_t threat;
     uint32_t target;
@@ -189,7 +189,7 @@ static int body_add_split_op(const struct body_job *job, struct program_op op)
     struct program_op head = op;
     struct program_op tail = op;
 
-    head.len = head.max = job->trigger->op_end;
+    head.len = head.max = job->trigger.op_end;
     tail.at += head.len;
     tail.len = tail.max = op.len - head.len;
     const int r = body_add_op(job, head);
@@ -251,7 +251,7 @@ static int body_add_clusters(const struct body_job *job)
             *(struct program_cluster *)vec_at(&job->pattern->clusters, i);
 
         cluster.op_first = body_op_index(job, cluster.op_first);
-        if (job->split_op != PROGRAM_NONE && i == job->trigger->cluster) {
+        if (job->split_op != PROGRAM_NONE && i == job->trigger.cluster) {
             cluster.op_len++;
         }
         cluster_choose_anchor(job->builder, &cluster);
@@ -264,8 +264,8 @@ static int body_add_clusters(const struct body_job *job)
 
 static int body_add_uses(const struct body_job *job, uint32_t signature)
 {
-    for (uint32_t i = 0; i < job->trigger->strings_len; i++) {
-        const struct trigger_string *string = &job->trigger->strings[i];
+    for (uint32_t i = 0; i < job->trigger.strings_len; i++) {
+        const struct trigger_string *string = &job->trigger.strings[i];
         struct builder_use use = {.signature = signature};
         const int r = intern_add(&job->builder->triggers, slice_from(string->bytes, string->len),
                                  &use.trigger);
@@ -354,9 +354,9 @@ static int body_add_signature(const struct body_job *job, uint32_t cluster_first
     const uint32_t index = (uint32_t)builder->signatures.len;
     int r;
 
-    if (job->trigger) {
-        signature.trigger_cluster = cluster_first + job->trigger->cluster;
-        signature.trigger_split = job->op_base + job->trigger->op + 1;
+    if (job->trigger.strings_len > 0) {
+        signature.trigger_cluster = cluster_first + job->trigger.cluster;
+        signature.trigger_split = job->op_base + job->trigger.op + 1;
         signature_fill_tail(builder, &signature);
         r = body_add_uses(job, index);
     } else {
@@ -376,11 +376,11 @@ static int body_add(struct body_job *job)
     job->op_base = (uint32_t)builder->ops.len;
     job->branch_base = (uint32_t)builder->branches.len;
     job->byte_base = (uint32_t)builder->bytes.len;
-    if (job->trigger) {
-        const struct program_op *op = vec_at(&job->pattern->ops, job->trigger->op);
+    if (job->trigger.strings_len > 0) {
+        const struct program_op *op = vec_at(&job->pattern->ops, job->trigger.op);
 
-        if (op->kind == PROGRAM_BYTES && job->trigger->op_end < op->len) {
-            job->split_op = job->trigger->op;
+        if (op->kind == PROGRAM_BYTES && job->trigger.op_end < op->len) {
+            job->split_op = job->trigger.op;
         }
     }
     int r = body_add_ops(job);
@@ -395,7 +395,7 @@ static int body_add(struct body_job *job)
  * A signature at a fixed place is compared there. With an unbounded gap it would start a search in
  * every body that begins alike, so then a trigger is preferred.
  */
-static int body_place(struct body_job *job, struct trigger *trigger)
+static int body_place(struct body_job *job)
 {
     const bool fixed =
         job->offset.kind != PROGRAM_ANYWHERE && job->offset.shift <= BUILD_DIRECT_SHIFT_MAX;
@@ -403,10 +403,10 @@ static int body_place(struct body_job *job, struct trigger *trigger)
     if (fixed && job->pattern->clusters.len == 1) {
         return body_add(job);
     }
-    if (trigger_choose(trigger, job->pattern)) {
-        job->trigger = trigger;
+    if (trigger_choose(&job->trigger, job->pattern)) {
         return body_add(job);
     }
+    job->trigger.strings_len = 0;
     if (fixed) {
         return body_add(job);
     }
@@ -426,7 +426,6 @@ int match_builder_add_body(struct match_builder *builder, struct slice name, uns
                            struct slice offset, struct slice body)
 {
     struct body_job job = {.builder = builder, .target = target, .split_op = PROGRAM_NONE};
-    struct trigger trigger;
     struct pattern pattern = {0};
     char why[PATTERN_ERROR_CAP];
 
@@ -445,7 +444,7 @@ int match_builder_add_body(struct match_builder *builder, struct slice name, uns
         r = threat_of(builder, name, &job.threat);
     }
     if (r == 0) {
-        r = body_place(&job, &trigger);
+        r = body_place(&job);
     }
     pattern_free(&pattern);
     return r;

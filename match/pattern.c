@@ -705,6 +705,7 @@ int pattern_parse(struct pattern *out, struct slice text, char error[PATTERN_ERR
         .sets = VEC_OF(struct program_set),
         .clusters = VEC_OF(struct program_cluster),
     };
+    error[0] = '\0';
     if (text.len == 0) {
         return parse_bad(&parse, "an empty pattern");
     }

@@ -390,9 +390,7 @@ static bool uring_is_cancel(const struct io_uring_cqe *cqe)
 /* NULL for the cancel of everything. */
 static struct ring_op *uring_op_of(const struct io_uring_cqe *cqe)
 {
-    char *data = io_uring_cqe_get_data(cqe);
-
-    return (void *)(data - (cqe->user_data & URING_TAG_CANCEL));
+    return (struct ring_op *)(uintptr_t)(cqe->user_data & ~(uint64_t)URING_TAG_CANCEL);
 }
 
 static int uring_on_request(struct uring *uring, struct ring_op *op, int res, unsigned flags)

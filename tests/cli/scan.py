@@ -174,6 +174,7 @@ def test_wrong_file(checks, engine, root):
     odd = os.path.join(folder, 'broken\nX-Odd: line')
     os.makedirs(odd)
     kit.write(os.path.join(folder, 'twin'), b'clean')
+    kit.write(os.path.join(folder, 'broken'), b'clean')
     kit.write(os.path.join(folder, 'twin '), kit.EICAR)
     kit.write(os.path.join(odd, 'inner'), kit.EICAR)
     os.symlink('twin ', os.path.join(folder, 'link'))

@@ -38,6 +38,7 @@ OPERATORS = {
 CRASHED = 'ended with signal'
 BROKEN = re.compile(CRASHED + r'|AddressSanitizer|LeakSanitizer|runtime error:|UndefinedBehavior|assertion failed',
                     re.I)
+ENGINE_WORDS = ('defs', 'refused', 'exit', 'file-size-max')  # Options of `engine` that are no keys of its configuration.
 THREAD_SECONDS = 60
 
 
@@ -252,9 +253,11 @@ class Dialogue:
 
     def do_engine(self, args):
         options = Options(args[1:])
-        settings = self.settings + [pair for pair in options.all if pair[0] not in ('defs', 'refused', 'exit')]
+        settings = self.settings + [pair for pair in options.all if pair[0] not in ENGINE_WORDS]
         definitions = self.definitions_of(args[0], options.get('defs', 'set'))
         engine = servers.Engine(self.binary, args[0], definitions, settings, work_dir=self.folder)
+        if options.get('file-size-max'):
+            engine.file_size_max = language.size_of(options.get('file-size-max'))
         if options.get('refused'):
             self.expect_refused(engine, options.get('refused'), options.get('exit', '2'))
             return

@@ -11,6 +11,7 @@ import fcntl
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -130,6 +131,7 @@ class Server:
         self.argv = argv
         self.work_dir = work_dir or temp_dir()
         self.env = env
+        self.file_size_max = None  # Largest file it may write; a disk that is full, as it were.
         self.log_path = os.path.join(self.work_dir, name + '.log')
         self.process = None
 
@@ -138,8 +140,12 @@ class Server:
         env.update(self.env or {})
         with open(self.log_path, 'ab') as log:
             self.process = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=subprocess.STDOUT, cwd=self.work_dir, env=env)
+                                            stderr=subprocess.STDOUT, cwd=self.work_dir, env=env,
+                                            preexec_fn=self.limit if self.file_size_max else None)
         _running.append(self)
+
+    def limit(self):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self.file_size_max, self.file_size_max))
 
     def start(self, ready, seconds=None):
         """Spawns it and waits until `ready()` says true."""
