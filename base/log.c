@@ -12,6 +12,9 @@
 #define LOG_LINE_CAP    4096
 #define LOG_MESSAGE_CAP 1024
 
+/* Kept free for what ends a line, however much was escaped before. */
+#define LOG_END_ROOM 4
+
 static struct {
     int fd;
     enum log_level level;
@@ -41,15 +44,13 @@ int log_enabled(enum log_level level)
 }
 
 /* A log line is one line: control bytes of foreign names are shown, never obeyed. */
-static void log_put_safe(struct text *out, const char *message, bool json)
+static void log_put_safe(struct text *out, const char *message)
 {
     for (const char *at = message; *at != '\0'; at++) {
         const unsigned char c = (unsigned char)*at;
 
         if (c < 0x20 || c == 0x7f) {
-            text_printf(out, json ? "\\u%04x" : "\\x%02x", c);
-        } else if (json && (c == '"' || c == '\\')) {
-            text_printf(out, "\\%c", c);
+            text_printf(out, "\\x%02x", c);
         } else {
             text_put(out, at, 1);
         }
@@ -61,7 +62,7 @@ void log_line(enum log_level level, const char *format, ...)
     char message[LOG_MESSAGE_CAP];
     char line[LOG_LINE_CAP];
     char stamp[CLOCK_STAMP_CAP];
-    struct text out = text_over(line, sizeof(line) - 1);
+    struct text out = text_over(line, sizeof(line) - LOG_END_ROOM);
     va_list args;
 
     if (!log_enabled(level)) {
@@ -74,14 +75,13 @@ void log_line(enum log_level level, const char *format, ...)
     if (log_state.format == LOG_JSON) {
         text_printf(&out, "{\"time\":\"%s\",\"level\":\"%s\",\"who\":\"%s\",\"message\":\"", stamp,
                     log_level_names[level], log_state.who);
-        log_put_safe(&out, message, true);
-        TEXT_PUT(&out, "\"}");
+        text_put_json(&out, slice_from_str(message));
     } else {
         text_printf(&out, "%s %s %s: ", stamp, log_level_names[level], log_state.who);
-        log_put_safe(&out, message, false);
+        log_put_safe(&out, message);
     }
-    out.cap++;
-    TEXT_PUT(&out, "\n");
+    out.cap = sizeof(line);
+    text_put_str(&out, log_state.format == LOG_JSON ? "\"}\n" : "\n");
     if (write(log_state.fd, line, out.len) != (ssize_t)out.len) {
         log_state.lost++;
     }

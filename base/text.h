@@ -47,7 +47,8 @@ static inline void text_put_str(struct text *text, const char *str)
 void text_put_u64(struct text *text, uint64_t value);
 void text_put_hex(struct text *text, uint64_t value);
 
-/* Inside a JSON string: quotes, controls and bytes beyond ASCII are escaped. */
+/* Inside a JSON string: quotes and controls are escaped, and bytes that are no UTF-8 as the code
+ * point of their number. What does not fit is left out character by character. */
 void text_put_json(struct text *text, struct slice s);
 
 /* For what is not on the hot path. */

@@ -99,6 +99,7 @@ struct txn {
     bool counted; /* In requests_active. */
     enum config_action action;
 
+    size_t heads_left; /* Bytes of encapsulated heads that are still to come. */
     struct txn_head http;
     bool has_http_req;
     bool has_http_res;

@@ -137,6 +137,7 @@ enum txn_flow txn_step_route(struct txn *txn)
 
     txn_count_method(txn);
     txn->closes = request->wants_close;
+    txn->heads_left = request->encapsulated.heads_len;
     txn->body_wanted = request->encapsulated.has_body;
     txn->preview_open = request->has_preview && txn->body_wanted;
     if (request->method == ICAP_METHOD_UNKNOWN) {
@@ -218,18 +219,22 @@ static bool txn_parse_heads(struct txn *txn)
     return true;
 }
 
-/* Copies encapsulated heads until all are there. False: more bytes are needed. */
-static bool txn_copy_heads(struct txn *txn, size_t heads_len)
+/* Takes encapsulated heads until all are there, to keep or to drop. False: more bytes are needed.
+ */
+static bool txn_take_heads(struct txn *txn, bool keep)
 {
-    while (txn->http.len < heads_len) {
+    while (txn->heads_left > 0) {
         const struct slice in = conn_input(txn->conn);
-        const size_t n = MIN_OF(in.len, heads_len - txn->http.len);
+        const size_t n = MIN_OF(in.len, txn->heads_left);
 
         if (in.len == 0) {
             return false;
         }
-        memcpy(txn->http.ptr + txn->http.len, in.ptr, n);
-        txn->http.len += n;
+        if (keep) {
+            memcpy(txn->http.ptr + txn->http.len, in.ptr, n);
+            txn->http.len += n;
+        }
+        txn->heads_left -= n;
         conn_consume(txn->conn, n);
     }
     return true;
@@ -295,7 +300,7 @@ enum txn_flow txn_step_heads(struct txn *txn)
     if (heads_len > txn->http.cap && !txn_head_grow(txn, &txn->http)) {
         return txn_refuse(txn, REASON_no_memory);
     }
-    if (!txn_copy_heads(txn, heads_len)) {
+    if (!txn_take_heads(txn, true)) {
         return TXN_WAIT;
     }
     if (!txn_parse_heads(txn)) {
@@ -312,26 +317,6 @@ enum txn_flow txn_step_heads(struct txn *txn)
     }
     conn_set_deadline(txn->conn, txn->generation->config->icap_progress_timeout_ns);
     return txn_goto(txn, TXN_STEP_body);
-}
-
-/* Drops encapsulated heads that were never read. */
-static bool txn_drain_heads(struct txn *txn)
-{
-    const size_t heads_len = txn->request.encapsulated.heads_len;
-
-    while (txn->http.len < heads_len) {
-        const struct slice in = conn_input(txn->conn);
-        const size_t n = MIN_OF(in.len, heads_len - txn->http.len);
-
-        if (in.len == 0) {
-            return false;
-        }
-        /* Only counted: the room may be smaller than the heads. */
-        txn->http.len += n;
-        txn->http.cap = MAX_OF(txn->http.cap, txn->http.len);
-        conn_consume(txn->conn, n);
-    }
-    return true;
 }
 
 /* Drops the rest of the body: with a preview only its rest, because no 100 will be sent. */
@@ -373,7 +358,7 @@ enum txn_flow txn_step_drain(struct txn *txn)
         txn->closes = true;
         return txn_goto(txn, TXN_STEP_sent);
     }
-    if (!txn_drain_heads(txn) || txn_drain_body(txn) == TXN_WAIT) {
+    if (!txn_take_heads(txn, false) || txn_drain_body(txn) == TXN_WAIT) {
         return TXN_WAIT;
     }
     return txn_goto(txn, TXN_STEP_sent);

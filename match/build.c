@@ -13,6 +13,13 @@
  */
 #define BUILD_DIRECT_SHIFT_MAX 32
 
+/*
+ * From this score on (25 bits) a trigger is better even for a signature at one place: it costs
+ * nothing where it does not occur, while a comparison in place costs some nanoseconds in every
+ * body.
+ */
+#define BUILD_TRIGGER_SCORE_GOOD (25 * 8)
+
 int match_builder_new(struct match_builder **out_builder)
 {
     struct match_builder *builder = calloc(1, sizeof(*builder));
@@ -392,18 +399,17 @@ static int body_add(struct body_job *job)
 }
 
 /*
- * A signature at a fixed place is compared there. With an unbounded gap it would start a search in
- * every body that begins alike, so then a trigger is preferred.
+ * A signature at a fixed place can be compared there. With an unbounded gap that would start a
+ * search in every body that begins alike, so then any trigger is preferred.
  */
 static int body_place(struct body_job *job)
 {
     const bool fixed =
         job->offset.kind != PROGRAM_ANYWHERE && job->offset.shift <= BUILD_DIRECT_SHIFT_MAX;
+    const bool direct = fixed && job->pattern->clusters.len == 1;
 
-    if (fixed && job->pattern->clusters.len == 1) {
-        return body_add(job);
-    }
-    if (trigger_choose(&job->trigger, job->pattern)) {
+    if (trigger_choose(&job->trigger, job->pattern) &&
+        (!direct || job->trigger.score >= BUILD_TRIGGER_SCORE_GOOD)) {
         return body_add(job);
     }
     job->trigger.strings_len = 0;

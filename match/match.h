@@ -61,7 +61,7 @@ struct match_pending {
 struct match_body {
     struct match_db *db; /* NULL when idle. All fields are private. */
     struct match_source source;
-    void *slot;            /* Stream, dedupe bitmap and digests, from the db's pools. */
+    void *slot;            /* Stream, followed signatures and digests, from the db's pool. */
     uint64_t fed;          /* Bytes seen. */
     uint64_t budget;       /* Verifying steps left. */
     uint64_t hash_at;      /* Progress of the hashes at the end. */
@@ -69,14 +69,15 @@ struct match_body {
     uint32_t pending_len;
     uint32_t found; /* Index of the threat found, or UINT32_MAX. */
     uint8_t state;
-    uint8_t type; /* enum filetype, once known. */
+    uint8_t type; /* enum match_target, once known. */
     struct match_pending pending[MATCH_PENDING_MAX];
 };
 
 /*
  * Opens the match section of an image (what match_build wrote). `bodies_max` bounds the bodies
- * under way at one time in this process. `image` must stay mapped until match_db_close. -EBADMSG
- * when the bytes are not a match section of this version or fail their checks, -ENOMEM.
+ * under way at one time in this process. `image` must lie at an address that 64 divides and stay
+ * mapped until match_db_close; read-only will do. -EBADMSG when the bytes are not a match section
+ * of this version or fail their checks, -ENOMEM.
  */
 MUST_CHECK int match_db_open(struct match_db **out_db, struct slice image, uint32_t bodies_max);
 void match_db_close(struct match_db *db);

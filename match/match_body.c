@@ -39,7 +39,7 @@ enum body_state {
 #define BODY_FEED_PER_BYTE 16
 
 /* Work of one call of match_body_end. */
-#define BODY_SLICE_STEPS  (128U << 10)
+#define BODY_SLICE_STEPS  (64U << 10)
 #define BODY_SLICE_HASHED KIB(256)
 
 #define BODY_SCAN_MAX GIB(1) /* Hyperscan counts a call's bytes in 32 bits. */

@@ -184,12 +184,25 @@ static bool link_fill_stream_start(struct link *link)
     return true;
 }
 
+/* A header cannot carry control characters, and a reader trims the blanks at the end of a value. */
+static bool link_path_is_sendable(const char *path)
+{
+    const size_t len = strlen(path);
+
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)path[i] < ' ' || path[i] == 0x7f) {
+            return false;
+        }
+    }
+    return len > 0 && path[len - 1] != ' ';
+}
+
 static bool link_fill_path_start(struct link *link)
 {
     struct text head = text_over(link->out, sizeof(link->out));
     char path[PATH_MAX];
 
-    if (realpath(link->file->path, path) == NULL) {
+    if (realpath(link->file->path, path) == NULL || !link_path_is_sendable(path)) {
         return false;
     }
     icap_client_put_by_path(&link->setup->target, slice_from_str(path), &head);
@@ -272,16 +285,6 @@ static void link_begin(struct link *link)
     link_check(link);
 }
 
-static bool link_path_is_sendable(const char *path)
-{
-    for (; *path != '\0'; path++) {
-        if ((unsigned char)*path < ' ' || *path == 0x7f) {
-            return false;
-        }
-    }
-    return true;
-}
-
 void link_start(struct link *link, struct report_file *file)
 {
     const struct link_setup *setup = link->setup;
@@ -292,9 +295,11 @@ void link_start(struct link *link, struct report_file *file)
     link->by_path =
         setup->way == LINK_BY_PATH ||
         (setup->way == LINK_AUTO && (setup->opened || setup->refusals < LINK_REFUSALS_MAX));
-    if (link->by_path && !link_path_is_sendable(file->path)) {
+    char path[PATH_MAX];
+
+    if (link->by_path && realpath(file->path, path) != NULL && !link_path_is_sendable(path)) {
         if (setup->way == LINK_BY_PATH) {
-            link_end(link, REPORT_FAILED, "the path holds control characters");
+            link_end(link, REPORT_FAILED, "the path holds control characters or ends with a blank");
             return;
         }
         link->by_path = false;

@@ -141,7 +141,7 @@ def test_overrides(checks, programs, folder):
                      [programs.baleen, '-s', override, 'config', 'check']):
             result = kit.run(*argv, seconds=10)
             checks.check(result.code == 2 and result.out == '' and result.says(wanted),
-                         '%s -s %s' % (os.path.basename(argv[0]), override), result)
+                         '%s -s %r' % (os.path.basename(argv[0]), override), result)
     for argv in ([programs.baleend, '-s', 'shards'], [programs.baleen, '-s', 'shards', 'status'], [programs.baleend, '-s'],
                  [programs.baleend, '-c'], [programs.baleen, 'status', '-c']):
         result = kit.run(*argv, seconds=10)
@@ -157,8 +157,8 @@ def test_overrides(checks, programs, folder):
     checks.equal(get('icap.preview', '-s', 'icap.preview=5'), '5', '-s wins over the file')
     checks.equal(get('icap.preview', '-s', 'icap.preview=5', '-s', 'icap.preview=6'), '6', 'the last -s wins')
     checks.equal(get('icap.preview', '-sicap.preview=7'), '7', '-s without a blank')
-    checks.equal(get('filemod.roots'), '["/srv/a", "/srv/b c"]', 'a list of the file')
-    checks.equal(get('filemod.roots', '-s', 'filemod.roots=/x', '-s', 'filemod.roots=/y'), '["/x", "/y"]',
+    checks.equal(get('filemod.roots'), '[/srv/a, "/srv/b c"]', 'a list of the file')
+    checks.equal(get('filemod.roots', '-s', 'filemod.roots=/x', '-s', 'filemod.roots=/y'), '[/x, /y]',
                  'the first -s replaces a list, a further one adds to it')
     checks.equal(get('log.level'), 'info', 'a default')
     checks.equal(get('state_dir', '-s', 'state_dir=/a b/c=d'), '/a b/c=d', 'a value with a blank and =')
@@ -219,7 +219,7 @@ def test_set(checks, programs, folder):
     checks.check(all(line in text().splitlines() for line in before.splitlines()) and 'debug' in text(),
                  'a key that was not there is added', text())
     put('filemod.roots', '[/srv/x, /srv/y z]')
-    checks.equal(kit.run(programs.baleen, '-c', path, 'config', 'get', 'filemod.roots').out, '["/srv/x", "/srv/y z"]\n',
+    checks.equal(kit.run(programs.baleen, '-c', path, 'config', 'get', 'filemod.roots').out, '[/srv/x, "/srv/y z"]\n',
                  'a list is replaced')
     checks.check('# The engine of the second floor.\n' in text() and '# only this host' in text(), 'comments still stay',
                  text())

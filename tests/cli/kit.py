@@ -9,7 +9,6 @@ import argparse
 import os
 import pwd
 import re
-import resource
 import shutil
 import signal
 import socket
@@ -128,9 +127,15 @@ class Engine(servers.Engine):
     def __init__(self, programs, name='e1', definitions=None, options=(), prefix=(), config=None, **more):
         super().__init__(programs.baleend, name, definitions, options, **more)
         self.programs = programs
+        self.prefix = list(prefix)
         if config:
             self.argv[1:1] = ['-c', config]
-        self.argv = list(prefix) + self.argv
+
+    def spawn(self):
+        plain = self.argv
+        self.argv = self.prefix + plain
+        super().spawn()
+        self.argv = plain  # Its first word is the program, which is what `stop` looks for.
 
     def baleen(self, *words, **more):
         """Runs `baleen` against this engine."""
@@ -223,15 +228,10 @@ def plain_user():
     return entry, prefix if IS_ROOT else []
 
 
-def with_memlock(prefix, size):
-    """The same with a limit of locked memory; root's own limit has to be at least as high."""
-    prlimit = shutil.which('prlimit')
-    return [prlimit, '--memlock=%d:%d' % (size, size), '--'] + list(prefix) if prlimit else None
-
-
-def memlock_limit():
-    hard = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
-    return float('inf') if hard == resource.RLIM_INFINITY else hard
+def limit_memlock(kib):
+    """Words in front of a command that may lock so many KiB; None when our own limit is lower."""
+    done = subprocess.run(['sh', '-c', 'ulimit -l %d' % kib], capture_output=True, check=False)
+    return ['sh', '-c', 'ulimit -l %d && exec "$@"' % kib, 'sh'] if done.returncode == 0 else None
 
 
 def is_alive(pid):

@@ -401,6 +401,9 @@ class Client:
         if options.get('nothing'):
             self.rx_nothing(seconds_of(options.get('nothing')))
             return
+        if options.get('little'):
+            self.rx_little(int(options.get('little')), within or 0)
+            return
         if options.get('some'):
             if not self.reader.poll(RX_SECONDS) or self.reader.at_eof:
                 raise DialogueError('nothing came')
@@ -473,6 +476,14 @@ class Client:
         if self.reader.poll(seconds):
             raise DialogueError('not silent: %r%s' % (bytes(self.reader.buf[:200]),
                                                       ' and closed' if self.reader.at_eof else ''))
+
+    def rx_little(self, most, seconds):
+        """No more than `most` bytes come within the time; they stay to be read."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and len(self.reader.buf) <= most:
+            self.reader.poll_more(max(0, deadline - time.monotonic()))
+        if len(self.reader.buf) > most:
+            raise DialogueError('%d bytes came: %r' % (len(self.reader.buf), bytes(self.reader.buf[:200])))
 
     # Asking.
 

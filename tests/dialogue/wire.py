@@ -129,7 +129,11 @@ class Reader:
 
     def poll(self, seconds):
         """Reads what comes within the time; true when there is something, or the end."""
-        if self.buf or self.at_eof:
+        return bool(self.buf) or self.poll_more(seconds)
+
+    def poll_more(self, seconds):
+        """The same for bytes beyond those that are there."""
+        if self.at_eof:
             return True
         try:
             self._fill(time.monotonic() + seconds)

@@ -8,7 +8,7 @@
 import sys
 import time
 
-import kit
+import load_kit as kit
 import servers
 
 CONNECTIONS = 10000

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 
-import kit
+import load_kit as kit
 import servers
 import wire
 
@@ -69,7 +69,7 @@ class Worker:
                 self.ask(client)
                 fresh = time.monotonic() - started
                 pid = self.record.shard_of(client.sock.getsockname()[1])
-                self.record.note_fresh(fresh)
+                self.record.note_fresh(fresh, pid)
                 for _ in range(self.random.randrange(20, 400)):
                     if self.record.stopping:
                         break
@@ -119,6 +119,7 @@ class Record:
         self.stopping = False
         self.answers = 0
         self.fresh = []
+        self.placed = {}
         self.wrong = []
         self.failures = []
 
@@ -140,9 +141,10 @@ class Record:
         with self.lock:
             self.answers += 1
 
-    def note_fresh(self, seconds):
+    def note_fresh(self, seconds, pid):
         with self.lock:
             self.fresh.append(seconds)
+            self.placed[pid] = self.placed.get(pid, 0) + 1
 
     def note_wrong(self, text):
         with self.lock:
@@ -205,7 +207,9 @@ def main():
         worker.thread.join(kit.ANSWER_SECONDS)
     status = engine.control('status')
 
-    print('%d answers on %d connections, %d failed' % (record.answers, len(record.fresh), len(record.failures)))
+    print('%d answers on %d connections; failed: %s' % (record.answers, len(record.fresh), ', '.join(
+        '%d by kill %d' % (sum(kill.pid == f[2] for f in record.failures), i + 1) for i, kill in enumerate(kills))
+        + ', %d while they were accepted' % sum(f[2] is None for f in record.failures)))
     checks.none(record.wrong, 'every answer is right')
     checks.none([f for f in record.failures if not any(kill.explains(f) for kill in kills)],
                 'only connections of a killed shard failed')

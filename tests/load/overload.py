@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 
-import kit
+import load_kit as kit
 import servers
 
 THRESHOLD = 3
@@ -28,7 +28,7 @@ def hold(engine, count):
         client = kit.Client(engine)
         client.send(kit.respmod_heads(GUIDE, ['Allow: 204']) + b'3\r\nabc\r\n')
         held.append(client)
-    servers.wait_until(lambda: engine.control('status')['totals']['requests_active'] == count, 5)
+    kit.wait_active(engine, count)
     return held
 
 

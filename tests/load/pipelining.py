@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 
-import kit
+import load_kit as kit
 
 REQUESTS = 200
 ROUNDS = 12

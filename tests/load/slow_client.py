@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 
-import kit
+import load_kit as kit
 import servers
 import wire
 

@@ -15,7 +15,7 @@ import socket
 import sys
 import time
 
-import kit
+import load_kit as kit
 import servers
 
 SHARDS = 2
@@ -235,7 +235,7 @@ def vanish_waiting(checks, arguments, dice):
         client = kit.Client(engine)
         client.send(kit.respmod_heads('AVSCAN') + b'3\r\nabc\r\n')
         held.append(client)
-    servers.wait_until(lambda: engine.control('status')['totals']['requests_active'] == THRESHOLD, 5)
+    kit.wait_active(engine, THRESHOLD)
     waiting = []
     for _ in range(WAITERS):
         client = kit.Client(engine)

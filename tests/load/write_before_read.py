@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-import kit
+import load_kit as kit
 import wire
 
 LARGE = 300 * kit.MIB

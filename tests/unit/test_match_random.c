@@ -368,6 +368,81 @@ static void check_seed(uint64_t seed)
     cr_assert_gt(tally.clean, tally.used * 2);
 }
 
+/* ---- Sets ---- */
+
+#define SET_PATTERNS 40
+#define SET_BODIES   200
+#define SET_ROUNDS   12
+
+struct entry {
+    char name[16];
+    char offset[64];
+    struct sample sample;
+};
+
+static struct match_builder *set_make(struct entry *entries)
+{
+    struct match_builder *builder = kit_builder();
+
+    for (unsigned i = 0; i < SET_PATTERNS;) {
+        struct entry *entry = &entries[i];
+
+        sample_make(&entry->sample);
+        random_offset(entry->offset, sizeof(entry->offset), &entry->sample);
+        snprintf(entry->name, sizeof(entry->name), "Set.%u", i);
+        i += kit_add(builder, entry->name, 0, entry->offset, entry->sample.text) == MATCH_BUILD_OK;
+    }
+    return builder;
+}
+
+/* Any of the signatures that the naive matcher finds may be named, no other. */
+static void check_set_body(struct match_db *db, const struct entry *entries,
+                           const struct body *body, struct tally *tally)
+{
+    struct kit_body kit = {.bytes = body->bytes, .len = body->len, .piece_max = 7};
+    struct kit_feed feed = {.next = next_random};
+    struct match_finding finding = {.name = ""};
+    const enum match_status status = kit_run(db, &kit, &feed, &finding);
+    bool expected = false;
+    bool named = false;
+
+    for (unsigned i = 0; i < SET_PATTERNS; i++) {
+        const bool found =
+            naive_matches(entries[i].offset, entries[i].sample.text, body->bytes, body->len);
+
+        expected |= found;
+        named |= found && strcmp(entries[i].name, finding.name) == 0;
+    }
+    cr_assert_eq(status, expected ? MATCH_FOUND : MATCH_CLEAN, "'%.*s': naive says %d, match %d",
+                 (int)body->len, (const char *)body->bytes, expected, status);
+    cr_assert_eq(named, expected, "'%.*s' is not %s", (int)body->len, (const char *)body->bytes,
+                 finding.name);
+    tally->found += expected;
+    tally->clean += !expected;
+}
+
+Test(match_random, agrees_with_the_naive_matcher_on_sets)
+{
+    static struct entry entries[SET_PATTERNS];
+    struct tally tally = {0};
+
+    random_state = 0x5e7;
+    for (unsigned round = 0; round < SET_ROUNDS; round++) {
+        struct kit_set set = kit_open(set_make(entries), 1);
+
+        for (unsigned i = 0; i < SET_BODIES; i++) {
+            struct body body;
+
+            body_make(&body, &entries[i % SET_PATTERNS].sample);
+            check_set_body(set.db, entries, &body, &tally);
+        }
+        kit_close(&set);
+    }
+    printf("sets: %u found, %u clean\n", tally.found, tally.clean);
+    cr_assert_gt(tally.found, SET_ROUNDS * SET_BODIES / 10);
+    cr_assert_gt(tally.clean, SET_ROUNDS * SET_BODIES / 10);
+}
+
 Test(match_random, agrees_with_the_naive_matcher_on_the_first_seed)
 {
     check_seed(1);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""kit - what the load tests share: an engine on the back end asked for, requests, readings of memory and counters.
+"""load_kit - what the load tests share: an engine on the back end asked for, requests, readings of memory and counters.
 
 Role: the answers are read by the dialogue runner's strict reader, so that under load every framing rule is checked as
 well. A script registers what must hold with Checks and ends with `finish`, which also looks for what no load may do
@@ -317,6 +317,12 @@ def percentile(values, share):
 
 def restarts(status):
     return sum(shard['restarts'] for shard in status['shards'])
+
+
+def wait_active(engine, count):
+    """Until so many requests are active and every shard knows: each looks at the others now and then."""
+    servers.wait_until(lambda: engine.control('status')['totals']['requests_active'] == count, 5)
+    time.sleep(0.02)
 
 
 def unsettled(engine):
