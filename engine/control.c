@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "engine/supervisor.h"
+#include "net/ring/ring.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -202,6 +203,22 @@ static void control_sum(struct counters *sum, const struct counters *counters)
     }
 }
 
+/* What the shards run on; epoll as soon as one of them had to fall back. */
+static const char *control_backend(const struct supervisor *supervisor)
+{
+    const char *name = "starting";
+
+    for (unsigned i = 0; i < supervisor->shards_len; i++) {
+        const uint64_t backend = counters_read(&supervisor->pages[i].backend);
+
+        if (backend == RING_EPOLL) {
+            return "epoll";
+        }
+        name = backend == RING_URING ? "io_uring" : name;
+    }
+    return name;
+}
+
 static json_t *control_status(const struct supervisor *supervisor)
 {
     struct counters sum = {0};
@@ -220,14 +237,14 @@ static json_t *control_status(const struct supervisor *supervisor)
                       (json_int_t)counters_read(&page->counters.requests_active), "counters",
                       control_counters(&page->counters)));
     }
-    return json_pack(
-        "{s:b, s:s, s:i, s:I, s:s, s:b, s:b, s:o, s:s, s:i, s:o, s:o}", "ok", 1, "version",
-        BALEEN_VERSION, "pid", (int)getpid(), "uptime_s",
-        (json_int_t)((clock_now_ns() - supervisor->started_ns) / NS_PER_SEC), "backend",
-        counters_read(&supervisor->pages[0].backend) == 2 ? "epoll" : "io_uring", "draining",
-        supervisor->stopping, "ready", supervisor->ready, "definitions",
-        control_definitions(supervisor), "istag", supervisor->istag, "max_connections",
-        (int)supervisor->connections_max, "shards", shards, "totals", control_counters(&sum));
+    return json_pack("{s:b, s:s, s:i, s:I, s:s, s:b, s:b, s:o, s:s, s:i, s:o, s:o}", "ok", 1,
+                     "version", BALEEN_VERSION, "pid", (int)getpid(), "uptime_s",
+                     (json_int_t)((clock_now_ns() - supervisor->started_ns) / NS_PER_SEC),
+                     "backend", control_backend(supervisor), "draining", supervisor->stopping,
+                     "ready", supervisor->ready, "definitions", control_definitions(supervisor),
+                     "istag", supervisor->istag, "max_connections",
+                     (int)supervisor->connections_max, "shards", shards, "totals",
+                     control_counters(&sum));
 }
 
 static json_t *control_error(const char *error)

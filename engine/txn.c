@@ -269,7 +269,7 @@ static void txn_detect_mime(struct txn *txn)
     if (txn->scanning && txn->body.store && txn->body.len > 0) {
         const uint8_t *head = body_at(&txn->body, 0, &len);
 
-        txn->mime = head && filetype_detect(slice_from(head, len))->mime;
+        txn->mime = head && filetype_is_mime(slice_from(head, len));
     }
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "match/filetype.h"
 
+#include <emmintrin.h>
+
 /* Bytes that stand at a fixed place; the first row that fits decides. */
 struct magic {
     uint16_t at;
@@ -107,6 +109,12 @@ static bool head_has(struct slice head, size_t at, const char *bytes, size_t len
            memcmp(head.ptr + at, bytes, len) == 0;
 }
 
+/* A byte order mark is no part of what a text says. */
+static struct slice head_skip_mark(struct slice head)
+{
+    return head_has(head, 0, "\xef\xbb\xbf", 3) ? slice_skip(head, 3) : head;
+}
+
 static bool head_begins(struct slice head, const struct word *word)
 {
     if (word->len > head.len || ((head.ptr[0] ^ (uint8_t)word->text[0]) & ~0x20) != 0) {
@@ -150,17 +158,6 @@ static const struct filetype *detect_cafebabe(struct slice head)
     return few ? &filetype_fat : &filetype_java;
 }
 
-#define EIGHT_OF(byte) (0x0101010101010101ULL * (byte))
-
-/* Whether one of eight bytes is below 0x20 or 0x7f; says yes for some others, never no for one of
- * them. */
-static bool word_may_hold_control(uint64_t word)
-{
-    const uint64_t del = word ^ EIGHT_OF(0x7f);
-
-    return (((word - EIGHT_OF(0x20)) & ~word) | ((del - EIGHT_OF(1)) & ~del)) & EIGHT_OF(0x80);
-}
-
 static bool bytes_are_text(struct slice bytes)
 {
     for (size_t i = 0; i < bytes.len; i++) {
@@ -174,17 +171,29 @@ static bool bytes_are_text(struct slice bytes)
     return true;
 }
 
+/* One bit for each of 16 bytes that text does not have: below 0x20 but white space and escape;
+ * 0x7f. */
+static int block_find_control(const uint8_t *bytes)
+{
+    const __m128i block = _mm_loadu_si128((const __m128i *)(const void *)bytes);
+    const __m128i printable = _mm_cmpeq_epi8(_mm_max_epu8(block, _mm_set1_epi8(0x20)), block);
+    const __m128i in_space =
+        _mm_max_epu8(_mm_min_epu8(block, _mm_set1_epi8('\r')), _mm_set1_epi8('\t'));
+    const __m128i space = _mm_cmpeq_epi8(in_space, block);
+    const __m128i escape = _mm_cmpeq_epi8(block, _mm_set1_epi8(0x1b));
+    const __m128i good = _mm_or_si128(_mm_or_si128(printable, space), escape);
+    const __m128i del = _mm_cmpeq_epi8(block, _mm_set1_epi8(0x7f));
+
+    return _mm_movemask_epi8(_mm_andnot_si128(del, good)) ^ 0xffff;
+}
+
 /* No control characters but white space and escape; any 8-bit charset passes. */
 static bool head_is_text(struct slice head)
 {
     size_t at = 0;
 
-    for (; head.len - at >= sizeof(uint64_t); at += sizeof(uint64_t)) {
-        uint64_t word;
-
-        memcpy(&word, head.ptr + at, sizeof(word));
-        if (word_may_hold_control(word) &&
-            !bytes_are_text(slice_from(head.ptr + at, sizeof(word)))) {
+    for (; head.len - at >= 16; at += 16) {
+        if (block_find_control(head.ptr + at) != 0) {
             return false;
         }
     }
@@ -256,10 +265,7 @@ const struct filetype *filetype_detect(struct slice head)
     if (type) {
         return type;
     }
-    /* A byte order mark is no part of what the text says. */
-    if (head_has(head, 0, "\xef\xbb\xbf", 3)) {
-        head = slice_skip(head, 3);
-    }
+    head = head_skip_mark(head);
     if (!head_is_text(head)) {
         return head_is_html(head) ? &filetype_html : &filetype_data;
     }
@@ -268,4 +274,12 @@ const struct filetype *filetype_detect(struct slice head)
         return type;
     }
     return head_is_html(head) ? &filetype_html : &filetype_text;
+}
+
+bool filetype_is_mime(struct slice head)
+{
+    struct slice fields = head_skip_mark(head);
+
+    fields.len = MIN_OF(fields.len, (size_t)FILETYPE_PROBE);
+    return detect_mail(fields) == &filetype_mime && filetype_detect(head)->mime;
 }

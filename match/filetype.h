@@ -40,3 +40,6 @@ struct filetype {
 
 /* Never NULL; static. */
 const struct filetype *filetype_detect(struct slice head);
+
+/* filetype_detect(head)->mime, quick for what does not begin like a message. */
+bool filetype_is_mime(struct slice head);

@@ -116,8 +116,9 @@ def test_processes(checks, programs, definitions, folder):
     engine.prefix = ['sh', '-c', 'cd %s && PATH=.:$PATH && exec baleend -c c' % folder]
     engine.start()
     checks.equal(servers.process_title(engine.pid), 'baleend: supervisor', 'title of the supervisor')
-    checks.equal(sorted(servers.process_title(pid) for pid in servers.process_children(engine.pid)),
-                 ['baleend: shard 0', 'baleend: shard 1'], 'titles of the shards')
+    checks.equal({index: servers.process_title(pid) for index, pid in engine.shard_pids().items()},
+                 {0: 'baleend: shard 0', 1: 'baleend: shard 1'}, 'titles of the shards')
+    checks.equal(len(servers.process_children(engine.pid)), 2, 'nothing else runs')
     stop_well(checks, engine, 'titles')
 
 

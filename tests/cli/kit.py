@@ -137,6 +137,13 @@ class Engine(servers.Engine):
         super().spawn()
         self.argv = plain  # Its first word is the program, which is what `stop` looks for.
 
+    def is_ready(self):
+        """All shards serve; to get an answer one would be enough."""
+        try:
+            return super().is_ready() and self.control('status')['ready']
+        except OSError:
+            return False
+
     def baleen(self, *words, **more):
         """Runs `baleen` against this engine."""
         return run(self.programs.baleen, '-s', 'listen=[%s:%d]' % (HOST, self.port), '-s',
