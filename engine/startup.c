@@ -239,6 +239,8 @@ static bool startup_open_signals(struct supervisor *supervisor)
     sigaddset(&set, SIGHUP);
     sigaddset(&set, SIGCHLD);
     signal(SIGPIPE, SIG_IGN);
+    /* A body over the limit of file sizes is a failed write, not the end of a shard. */
+    signal(SIGXFSZ, SIG_IGN);
     if (sigprocmask(SIG_BLOCK, &set, NULL) < 0) {
         return false;
     }

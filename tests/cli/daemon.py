@@ -246,6 +246,14 @@ def test_log_access(checks, programs, definitions, folder):
                  len(lines()) - before)
     checks.check(all(re.match(r'\S+ 127\.0\.0\.1:\d+ [A-Z]+ \S+ \d{3} \d+ \d+ \S+ ', line) for line in lines()),
                  'access log: no two lines are mixed')
+    at = len(lines())
+    os.rename(access, access + '.1')
+    engine.signal(signal.SIGHUP)
+    checks.check(servers.wait_until(lambda: os.path.exists(access), 5), 'access log: SIGHUP opens it anew')
+    kit.respmod(engine.port, b'clean', target='http://a/rotated')
+    checks.check(servers.wait_until(lambda: 'http://a/rotated' in '\n'.join(lines()), 5), 'and lines go there', lines())
+    with open(access + '.1', encoding='latin-1') as old:
+        checks.equal(len(old.readlines()), at, 'access log: the old file keeps its lines')
     stop_well(checks, engine, 'log.access')
 
 
@@ -256,9 +264,10 @@ def test_drop(checks, programs, definitions, folder):
         return
     entry, _ = kit.plain_user()
     state = os.path.join(folder, 'fresh-state')
+    access = os.path.join(folder, 'drop.log')
     engine = kit.Engine(programs, name='drop', definitions=definitions,
                         options=[('user', entry.pw_name), ('state_dir', state), ('limits.body_memory', '1MiB'),
-                                 ('shards', '2'), ('log.access', os.path.join(folder, 'drop.log'))])
+                                 ('shards', '2'), ('log.access', access)])
     checks.watch(engine)
     engine.start()
     for pid in [engine.pid] + list(engine.shard_pids().values()):
@@ -279,6 +288,9 @@ def test_drop(checks, programs, definitions, folder):
     kit.make_set(definitions, 2)
     checks.equal(engine.baleen('reload').code, 0, 'reload after the drop')
     kit.make_set(definitions, 1)
+    kit.respmod(engine.port, b'clean', target='http://a/after-reload')
+    checks.check(servers.wait_until(lambda: 'after-reload' in open(access).read(), 5),
+                 'the access log goes on after a reload, though the user may not open it anew', engine.log())
     checks.equal(engine.stop(), 0, 'drop: SIGTERM ends it with 0')
     refused(checks, programs, 'no such user', 'no-such-user', definitions=definitions, options=[('user', 'no-such-user')])
 
