@@ -35,6 +35,24 @@ void arena_reset(struct arena *arena)
     arena->overflowed = false;
 }
 
+#ifdef BALEEN_ARENA_MALLOC
+static void *arena_place(struct arena *arena, size_t len)
+{
+    struct arena_extra *extra = malloc(sizeof(*extra) + len);
+
+    ASSERT(extra);
+    extra->next = arena->extra;
+    arena->extra = extra;
+    return extra->bytes;
+}
+#else
+static void *arena_place(struct arena *arena, size_t len)
+{
+    (void)len;
+    return arena->base + arena->used;
+}
+#endif
+
 void *arena_alloc(struct arena *arena, size_t len)
 {
     const size_t room = (len + 15) & ~(size_t)15;
@@ -43,17 +61,9 @@ void *arena_alloc(struct arena *arena, size_t len)
         arena->overflowed = true;
         return NULL;
     }
-    void *bytes = arena->base + arena->used;
+    void *bytes = arena_place(arena, len);
 
     arena->used += room;
-#ifdef BALEEN_ARENA_MALLOC
-    struct arena_extra *extra = malloc(sizeof(*extra) + len);
-
-    ASSERT(extra);
-    extra->next = arena->extra;
-    arena->extra = extra;
-    bytes = extra->bytes;
-#endif
     return bytes;
 }
 

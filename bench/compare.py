@@ -15,10 +15,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 import rivals
 
-# Name, arguments of icap_load, bodies in bytes.
+# Name and arguments of icap_load; what stands here wins over the options of the run.
 SCENARIOS = {
     "options": ("OPTIONS", ["--method", "OPTIONS"]),
     "1k-preview": ("RESPMOD 1 KB, preview 1024, 204", ["--body-size", "1k", "--preview", "1024", "--allow-204"]),
@@ -26,7 +27,7 @@ SCENARIOS = {
     "1k-echo": ("RESPMOD 1 KB, given back", ["--body-size", "1k"]),
     "10k-preview": ("RESPMOD 10 KB, preview 1024, 204", ["--body-size", "10k", "--preview", "1024", "--allow-204"]),
     "10k-204": ("RESPMOD 10 KB, no preview, 204", ["--body-size", "10k", "--allow-204"]),
-    "1m-echo": ("RESPMOD 1 MB, given back", ["--body-size", "1m"]),
+    "1m-echo": ("RESPMOD 1 MB, given back, 16 connections", ["--body-size", "1m", "--connections", "16"]),
 }
 
 # Scenario, the server it is compared with, at least this many times its rate.
@@ -127,13 +128,13 @@ def run_once(args, load, server, scenario):
         "--connections", str(args.connections), "--duration", str(args.seconds),
         "--warmup", str(min(0.5, args.seconds / 4)), "--pid", ",".join(map(str, pids)), "--json",
     ] + scenario_args + server.answers(scenario_args)
-    busy, spent, own = busy_seconds(), rivals.cpu_seconds(pids), child_seconds()
+    start, busy, spent, own = time.monotonic(), busy_seconds(), rivals.cpu_seconds(pids), child_seconds()
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode == 2 or not done.stdout:
         raise RuntimeError("%s: %s" % (shlex.join(command), done.stderr.strip()))
     result = json.loads(done.stdout)
     others = busy_seconds() - busy - (rivals.cpu_seconds(pids) - spent) - (child_seconds() - own)
-    result["others"] = max(0.0, others / result["seconds"] / os.cpu_count())
+    result["others"] = max(0.0, others / (time.monotonic() - start) / os.cpu_count())
     if done.returncode != 0:
         complain("wrong answers: %s\n%s" % (shlex.join(command), done.stderr.strip()))
     return result

@@ -19,8 +19,10 @@
 static char *process_title;
 static size_t process_title_cap;
 
-/* Moves the environment away from where the kernel put it. Returns the end of the room it left
- * behind `end`. */
+/*
+ * Moves the environment away from where the kernel put it, behind the arguments, which end at
+ * `end`. Returns where the room ends now.
+ */
 static char *process_move_environment(char *end)
 {
     size_t len = 0;
@@ -36,6 +38,10 @@ static char *process_move_environment(char *end)
     for (size_t i = 0; i < len; i++) {
         moved[i] = strdup(environ[i]);
         if (!moved[i]) {
+            while (i > 0) {
+                free(moved[--i]);
+            }
+            free((void *)moved);
             return end;
         }
     }

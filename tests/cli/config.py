@@ -142,7 +142,8 @@ def test_overrides(checks, programs, folder):
             result = kit.run(*argv, seconds=10)
             checks.check(result.code == 2 and result.out == '' and result.says(wanted),
                          '%s -s %r' % (os.path.basename(argv[0]), override), result)
-    for argv in ([programs.baleend, '-s', 'shards'], [programs.baleen, '-s', 'shards', 'status'], [programs.baleend, '-s'],
+    for argv in ([programs.baleend, '-s', 'shards'], [programs.baleen, '-s', 'shards', 'status'],
+                 [programs.baleend, '-s'],
                  [programs.baleend, '-c'], [programs.baleen, 'status', '-c']):
         result = kit.run(*argv, seconds=10)
         checks.check(result.code == 2 and result.out == '' and result.err != '',
@@ -169,9 +170,11 @@ def test_good(checks, programs, folder):
     path = kit.write(os.path.join(folder, 'good.yaml'), GOOD)
     for name, argv in commands(programs, path)[2:4]:
         result = kit.run(*argv)
-        checks.check(result.code == 0 and result.err == '' and len(result.out.splitlines()) == 1, '%s: good' % name, result)
+        checks.check(result.code == 0 and result.err == '' and len(result.out.splitlines()) == 1, '%s: good' % name,
+                     result)
     result = kit.run(programs.baleend, '--check', '-c', path)
-    checks.equal((result.code, result.out, result.err), (0, 'the configuration is valid\n', ''), 'baleend --check: good')
+    checks.equal((result.code, result.out, result.err), (0, 'the configuration is valid\n', ''),
+                 'baleend --check: good')
     everything = kit.run(programs.baleen, '-c', path, 'config', 'get')
     checks.equal(everything.code, 0, 'config get of everything')
     kit.write(path, everything.out)
@@ -212,7 +215,8 @@ def test_set(checks, programs, folder):
     checks.equal(put('icap.preview', '8KiB').code, 0, 'config set')
     checks.equal(re.sub(r'(?m)^  preview: \S+', '  preview: 4KiB', text()), GOOD,
                  'changes the value and nothing else: comments stay')
-    checks.equal(kit.run(programs.baleen, '-c', path, 'config', 'get', 'icap.preview').out, '8192\n', 'to what was asked')
+    checks.equal(kit.run(programs.baleen, '-c', path, 'config', 'get', 'icap.preview').out, '8192\n',
+                 'to what was asked')
     checks.equal(stat.S_IMODE(os.stat(path).st_mode), 0o640, 'the mode stays')
     before = text()
     put('log.level', 'debug')
@@ -221,13 +225,15 @@ def test_set(checks, programs, folder):
     put('filemod.roots', '[/srv/x, /srv/y z]')
     checks.equal(kit.run(programs.baleen, '-c', path, 'config', 'get', 'filemod.roots').out, '[/srv/x, "/srv/y z"]\n',
                  'a list is replaced')
-    checks.check('# The engine of the second floor.\n' in text() and '# only this host' in text(), 'comments still stay',
+    checks.check('# The engine of the second floor.\n' in text() and '# only this host' in text(),
+                 'comments still stay',
                  text())
     before = text()
     for key, value, wanted in (('icap.preview', 'lots', '65536'), ('icap.previw', '5', 'no such key'),
                                ('icap', '5', 'icap'), ('listen', '[]', 'at least one'), ('shards', '0', '1024')):
         result = put(key, value)
-        checks.check(result.code == 2 and result.out == '' and result.says(wanted), 'config set %s %s is refused' % (key, value),
+        checks.check(result.code == 2 and result.out == '' and result.says(wanted),
+                     'config set %s %s is refused' % (key, value),
                      result)
     checks.equal(text(), before, 'and leaves the file alone')
     checks.equal(os.listdir(folder), ['set.yaml'], 'and nothing beside it')
@@ -246,7 +252,8 @@ def test_set_places(checks, programs, folder, path, put, text):
     checks.equal(kit.run(programs.baleen, '-c', fresh, 'config', 'get', 'icap.preview').out, '2048\n', 'is made')
     wrong = kit.write(os.path.join(folder, 'wrong.yaml'), 'shards: 0\n')
     result = put('icap.preview', '1', wrong)
-    checks.check(result.code == 2 and result.says(r'wrong\.yaml:1: shards: '), 'a file that is wrong is not touched', result)
+    checks.check(result.code == 2 and result.says(r'wrong\.yaml:1: shards: '), 'a file that is wrong is not touched',
+                 result)
     checks.equal(text(wrong), 'shards: 0\n', 'at all')
     result = kit.run(programs.baleen, 'config', 'set', 'shards', '1')
     checks.check(result.code == 2 and result.says('-c'), 'config set wants -c', result)

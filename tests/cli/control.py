@@ -20,7 +20,8 @@ import servers
 def test_status(checks, engine):
     result = engine.baleen('status')
     checks.equal((result.code, result.err), (0, ''), 'status: exit code 0')
-    for pattern, what in ((r'^baleend +\d+\.\d+\.\d+, process %d, up 0m \d+s, (io_uring|epoll)$' % engine.pid, 'engine'),
+    for pattern, what in ((r'^baleend +\d+\.\d+\.\d+, process %d, up 0m \d+s, (io_uring|epoll)$' % engine.pid,
+                           'engine'),
                           (r'^definitions +cli 20261120\.001, 2 signatures, loaded \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d '
                            r'GMT$', 'definitions'),
                           (r'^ISTag +%s$' % engine.istag().strip('"'), 'ISTag, the one that clients get'),
@@ -74,7 +75,8 @@ def test_refused(checks, engine, folder):
     tag = engine.istag()
     kit.write(os.path.join(folder, 'set.yaml'), 'sequence: many\n')
     result = engine.baleen('reload')
-    checks.check(result.code == 2 and result.out == '' and result.says(r'^baleen: reload refused: .*set\.yaml', 'sequence'),
+    checks.check(result.code == 2 and result.out == '' and result.says(r'^baleen: reload refused: .*set\.yaml',
+                                                                       'sequence'),
                  'a broken set.yaml: exit code 2 and the reason', result)
     answer = engine.baleen('reload', '--json')
     checks.equal((answer.code, json.loads(answer.out)['ok']), (2, False), 'the same with --json')
@@ -84,7 +86,8 @@ def test_refused(checks, engine, folder):
     checks.check(result.code == 2 and result.says('^baleen: reload refused: '), 'a set without a usable line', result)
     os.rename(folder, folder + '.away')
     result = engine.baleen('reload')
-    checks.check(result.code == 2 and result.says('^baleen: reload refused: ', re.escape(folder)), 'no set at all', result)
+    checks.check(result.code == 2 and result.says('^baleen: reload refused: ', re.escape(folder)), 'no set at all',
+                 result)
     os.rename(folder + '.away', folder)
     checks.equal((engine.istag(), kit.respmod(engine.port, kit.MARKER)[0]), (tag, 201), 'the old set stays')
     kit.make_set(folder, 3)
@@ -98,7 +101,8 @@ def test_older(checks, engine, folder):
                  'an older set is refused; both sequences are named', result)
     checks.equal(kit.respmod(engine.port, kit.MARKER)[0], 201, 'the newer one goes on')
     result = engine.baleen('reload', '--older')
-    checks.check(result.code == 0 and result.out.startswith('definitions 20261120.002 in use'), 'reload --older takes it',
+    checks.check(result.code == 0 and result.out.startswith('definitions 20261120.002 in use'),
+                 'reload --older takes it',
                  result)
     checks.equal([kit.respmod(engine.port, body)[0] for body in (kit.MARKER, b'CLI-MARKER-OLD')], [204, 201],
                  'and it is in use')
@@ -108,7 +112,8 @@ def test_older(checks, engine, folder):
     checks.equal(engine.baleen('reload').code, 0, 'a set of the same sequence is no older one')
     for command in ('status', 'drain'):
         result = engine.baleen(command, '--older')
-        checks.check(result.code == 2 and result.says('^baleen: .*--older'), '%s --older is wrong use' % command, result)
+        checks.check(result.code == 2 and result.says('^baleen: .*--older'), '%s --older is wrong use' % command,
+                     result)
 
 
 def test_many(checks, engine, folder):
@@ -129,7 +134,8 @@ def test_many(checks, engine, folder):
 
 def test_hostile(checks, engine):
     """What else may come over the control socket."""
-    for line, wanted in ((b'\n', False), (b'[]\n', False), (b'{"command":7}\n', False), (b'{"command":"burn"}\n', False),
+    for line, wanted in ((b'\n', False), (b'[]\n', False), (b'{"command":7}\n', False),
+                         (b'{"command":"burn"}\n', False),
                          (b'\xff\xfe\n', False), (b'[' * 4000 + b'\n', False), (b'x' * 4095, False),
                          (b'{"command":"version"}\n{"command":"drain"}\n', True)):
         with socket.socket(socket.AF_UNIX) as sock:
@@ -211,7 +217,8 @@ def test_vanishing(checks, programs, folder):
         client.close()
         out, err = asking.communicate(timeout=20)
     checks.equal(line, b'{"command":"reload"}\n', 'what is sent is one line')
-    checks.check(asking.returncode == 2 and out == b'' and err.startswith(b'baleen: '), 'an engine that vanishes is told',
+    checks.check(asking.returncode == 2 and out == b'' and err.startswith(b'baleen: '),
+                 'an engine that vanishes is told',
                  (asking.returncode, err))
 
 

@@ -30,7 +30,8 @@ def log_lines(engine):
 
 def test_command_line(checks, programs):
     result = kit.run(programs.baleend, '--version')
-    checks.check(result.code == 0 and re.fullmatch(r'Baleen \d+\.\d+\.\d+\n', result.out) and result.err == '', '--version',
+    checks.check(result.code == 0 and re.fullmatch(r'Baleen \d+\.\d+\.\d+\n', result.out) and result.err == '',
+                 '--version',
                  result)
     result = kit.run(programs.baleend, '--help')
     checks.check(result.code == 0 and result.out.startswith('usage: baleend ') and result.err == '', '--help', result)
@@ -43,7 +44,7 @@ def test_command_line(checks, programs):
 
 
 def refused(checks, programs, text, wanted, **more):
-    """An engine that must not start: exit code 1, one error line besides the last, nothing left running or lying about."""
+    """An engine that must not start: exit code 1, one error line besides the last, nothing left behind."""
     engine = kit.Engine(programs, name='refused', **more)
     begun = time.monotonic()
     result = kit.run(*engine.prefix, *engine.argv, seconds=20)
@@ -111,7 +112,8 @@ def test_processes(checks, programs, definitions, folder):
     engine = kit.Engine(programs, name='titles', definitions=definitions, options=[('shards', '2')])
     checks.watch(engine)
     kit.write(config, 'listen: ["%s:%d"]\ncontrol_socket: %s\nstate_dir: %s\nadmin: {listen: ""}\nshards: 2\n'
-              'definitions: {path: %s}\n' % (kit.HOST, engine.port, engine.control_path, engine.state_dir, definitions))
+              'definitions: {path: %s}\n' % (kit.HOST, engine.port, engine.control_path, engine.state_dir,
+                                             definitions))
     os.symlink(programs.baleend, os.path.join(folder, 'baleend'))
     engine.prefix = ['sh', '-c', 'cd %s && PATH=.:$PATH && exec baleend -c c' % folder]
     engine.start()
@@ -181,7 +183,8 @@ def test_log_json(checks, programs, definitions, folder):
     """Every line is an object, whatever names clients think of."""
     access = os.path.join(folder, 'access.json')
     engine = kit.Engine(programs, name='json', definitions=definitions,
-                        options=[('log.format', 'json'), ('log.level', 'debug'), ('log.access', access), ('shards', '2')])
+                        options=[('log.format', 'json'), ('log.level', 'debug'), ('log.access', access),
+                                 ('shards', '2')])
     checks.watch(engine)
     engine.start()
     targets = ['http://a/"quote"', 'http://a/back\\slash', 'http://a/\xff\xfe', 'http://a/' + '\xff' * 600,
@@ -222,7 +225,8 @@ def test_log_access(checks, programs, definitions, folder):
             return log.read().splitlines()
 
     servers.wait_until(lambda: len(lines()) >= 1, 5)
-    checks.check(lines() and all(' OPTIONS ' in line for line in lines()), 'access log: the first are OPTIONS', lines())
+    checks.check(lines() and all(' OPTIONS ' in line for line in lines()), 'access log: the first are OPTIONS',
+                 lines())
     at = len(lines())
     kit.respmod(engine.port, b'clean', target='http://a/clean')
     kit.respmod(engine.port, kit.MARKER, target='http://a/evil file')
@@ -251,7 +255,8 @@ def test_log_access(checks, programs, definitions, folder):
     engine.signal(signal.SIGHUP)
     checks.check(servers.wait_until(lambda: os.path.exists(access), 5), 'access log: SIGHUP opens it anew')
     kit.respmod(engine.port, b'clean', target='http://a/rotated')
-    checks.check(servers.wait_until(lambda: 'http://a/rotated' in '\n'.join(lines()), 5), 'and lines go there', lines())
+    checks.check(servers.wait_until(lambda: 'http://a/rotated' in '\n'.join(lines()), 5), 'and lines go there',
+                 lines())
     with open(access + '.1', encoding='latin-1') as old:
         checks.equal(len(old.readlines()), at, 'access log: the old file keeps its lines')
     stop_well(checks, engine, 'log.access')
@@ -292,7 +297,8 @@ def test_drop(checks, programs, definitions, folder):
     checks.check(servers.wait_until(lambda: 'after-reload' in open(access).read(), 5),
                  'the access log goes on after a reload, though the user may not open it anew', engine.log())
     checks.equal(engine.stop(), 0, 'drop: SIGTERM ends it with 0')
-    refused(checks, programs, 'no such user', 'no-such-user', definitions=definitions, options=[('user', 'no-such-user')])
+    refused(checks, programs, 'no such user', 'no-such-user', definitions=definitions,
+            options=[('user', 'no-such-user')])
 
 
 def test_plain_user(checks, programs, definitions):
@@ -321,7 +327,8 @@ def test_plain_user(checks, programs, definitions):
         checks.check(took < 10, '%s: starts in time' % name, '%.1f s' % took)
         body = kit.filler(3 * kit.MIB)
         status, _, rest = kit.respmod(engine.port, body, allow204=False)
-        checks.check(status == 200 and kit.dechunk(rest.partition(b'\r\n\r\n')[2]) == body, '%s: 3 MB come back' % name,
+        checks.check(status == 200 and kit.dechunk(rest.partition(b'\r\n\r\n')[2]) == body,
+                     '%s: 3 MB come back' % name,
                      status)
         checks.equal(kit.respmod(engine.port, kit.MARKER)[0], 201, '%s: finds' % name)
         checks.check('running as root' not in engine.log(), '%s: no word of root' % name)
@@ -349,7 +356,8 @@ def test_supervisor_killed(checks, programs, definitions):
     with begin_request(engine) as sock:
         engine.signal(signal.SIGKILL)
         engine.wait(5)
-        checks.check(servers.wait_until(lambda: not servers.answers_tcp(engine.port), 5), 'no new connection is taken')
+        checks.check(servers.wait_until(lambda: not servers.answers_tcp(engine.port), 5),
+                     'no new connection is taken')
         sock.sendall(b'0\r\n\r\n')
         answer = kit.receive_all(sock)
         checks.check(answer.startswith(b'ICAP/1.0 204 '), 'SIGKILL of the supervisor: a running request is answered',
@@ -387,7 +395,8 @@ def test_shard_killed(checks, programs, definitions):
     engine.start()
     victim = engine.shard_pids()[0]
     os.kill(victim, signal.SIGKILL)
-    checks.check(servers.wait_until(lambda: engine.shard_pids().get(0, victim) != victim, 5), 'a dead shard is replaced')
+    checks.check(servers.wait_until(lambda: engine.shard_pids().get(0, victim) != victim, 5),
+                 'a dead shard is replaced')
     servers.wait_until(lambda: engine.baleen('reload').code == 0, 5)
     for sequence in (2, 3):
         kit.make_set(definitions, sequence)
@@ -408,7 +417,8 @@ def test_shard_killed(checks, programs, definitions):
             found[index] = len(held)
         return found
 
-    checks.check(servers.wait_until(lambda: max(images().values()) <= 1, 2), 'no shard keeps an image that is not in use',
+    checks.check(servers.wait_until(lambda: max(images().values()) <= 1, 2),
+                 'no shard keeps an image that is not in use',
                  images())
     kit.make_set(definitions, 1)
     stop_well(checks, engine, 'shard killed')
@@ -425,12 +435,14 @@ def test_compiler_killed(checks, programs, folder):
     kit.make_set(definitions, 2, extra=''.join('Heavy.%d:0:*:%s\n' % (i, os.urandom(40).hex()) for i in range(60000)))
 
     def compiler():
-        return [pid for pid in servers.process_children(engine.pid) if servers.process_title(pid) == 'baleend: compiler']
+        return [pid for pid in servers.process_children(engine.pid)
+                if servers.process_title(pid) == 'baleend: compiler']
 
     engine.signal(signal.SIGHUP)
     found = servers.wait_until(compiler, 5, 0.001)
     kit.kill_all(found)
-    checks.check(found and engine.log_has(r'error supervisor: .*compiler.*signal 9'), 'a compiler that is killed is told',
+    checks.check(found and engine.log_has(r'error supervisor: .*compiler.*signal 9'),
+                 'a compiler that is killed is told',
                  engine.log())
     checks.equal((engine.istag(), kit.respmod(engine.port, kit.MARKER)[0]), (tag, 201), 'the old set goes on')
     engine.signal(signal.SIGHUP)
@@ -466,11 +478,13 @@ def test_unreadable_set(checks, programs, folder):
     engine.start()
     os.chmod(os.path.join(definitions, 'cli.ndb'), 0)
     result = engine.baleen('reload')
-    checks.check(result.code == 2 and result.says(r'cli\.ndb', 'Permission denied'), 'a set that cannot be read is refused',
+    checks.check(result.code == 2 and result.says(r'cli\.ndb', 'Permission denied'),
+                 'a set that cannot be read is refused',
                  result)
     checks.equal(kit.respmod(engine.port, kit.MARKER)[0], 201, 'the old one goes on')
     stop_well(checks, engine, 'unreadable set')
-    refused(checks, programs, 'a set that cannot be read', r'cli\.ndb', definitions=definitions, prefix=prefix, work_dir=work)
+    refused(checks, programs, 'a set that cannot be read', r'cli\.ndb', definitions=definitions, prefix=prefix,
+            work_dir=work)
 
 
 def main():

@@ -98,7 +98,8 @@ def test_tree(checks, engine, root, lines):
             text = 'tree, -j %s %s' % (jobs, ' '.join(way))
             checks.equal(result.code, 1, text + ': exit code 1')
             checks.equal(result.out.partition('\n\n')[0].split('\n'), lines, text + ': every file, in order')
-            checks.equal(summary_of(result), {'Infected files': 3, 'Scanned files': 7, 'Total errors': 0, 'Skipped': 4},
+            checks.equal(summary_of(result),
+                         {'Infected files': 3, 'Scanned files': 7, 'Total errors': 0, 'Skipped': 4},
                          text + ': the summary')
             checks.equal(result.err, '', text + ': no bar, no noise')
     for action in ('scan', 'scandelete', 'scanrepairdelete'):
@@ -135,7 +136,8 @@ def test_deletion(checks, engine, root):
         victim = kit.write(os.path.join(root, 'victim.com'), kit.EICAR)
         result = engine.baleen('scan', victim, '--by-path', '--action', action)
         checks.equal(result.code, 1, '--action %s finds' % action)
-        checks.equal(os.path.exists(victim), stays, '--action %s: the file %s' % (action, 'stays' if stays else 'goes'))
+        checks.equal(os.path.exists(victim), stays,
+                     '--action %s: the file %s' % (action, 'stays' if stays else 'goes'))
     if os.path.exists(victim):
         os.unlink(victim)
 
@@ -209,7 +211,8 @@ def test_json(checks, engine, root):
                                           'bytes': len(kit.EICAR)}, '--json: a finding')
     checks.equal(by_name['e-large.bin'], {'path': root + '/e-large.bin', 'result': 'ok', 'bytes': 3 * kit.MIB},
                  '--json: a clean file')
-    checks.equal(by_name['n-pipe'], {'path': root + '/n-pipe', 'result': 'skipped', 'reason': 'Named pipe', 'bytes': 0},
+    checks.equal(by_name['n-pipe'],
+                 {'path': root + '/n-pipe', 'result': 'skipped', 'reason': 'Named pipe', 'bytes': 0},
                  '--json: a file that is skipped')
     summary = entries[-1]['summary']
     checks.check(isinstance(summary.pop('time_ms'), int), '--json: the time is a number')
@@ -232,7 +235,8 @@ def test_exit_codes(checks, engine, root):
     checks.equal(result.code, 2, 'a file that is not there: 2')
     checks.equal(result.out.split('\n')[:2], ['%s: No such file or directory ERROR' % gone, '%s: OK' % clean],
                  'and the others are scanned')
-    checks.equal(engine.baleen('scan', gone, os.path.join(root, 'c-eicar.com')).code, 1, 'found wins over an error: 1')
+    checks.equal(engine.baleen('scan', gone, os.path.join(root, 'c-eicar.com')).code, 1,
+                 'found wins over an error: 1')
     result = engine.baleen('scan', os.path.join(root, 'o-link'))
     checks.equal((result.code, result.out.split('\n')[0]), (1, '%s/o-link: %s FOUND' % (root, kit.EICAR_NAME)),
                  'a link that is named is followed')
@@ -289,7 +293,8 @@ def run_on_terminal(argv):
 
 
 def test_bar(checks, engine, root):
-    code, out, shown = run_on_terminal([engine.programs.baleen, '-s', 'listen=[%s:%d]' % (kit.HOST, engine.port), 'scan',
+    code, out, shown = run_on_terminal([engine.programs.baleen, '-s', 'listen=[%s:%d]' % (kit.HOST, engine.port),
+                                        'scan',
                                         root])
     checks.equal(code, 1, 'on a terminal: the same exit code')
     checks.check(re.search(r'\r\x1b\[K\[[=> ]{30}\] +\d+%  \d+ of \d+ files', shown), 'on a terminal there is a bar',

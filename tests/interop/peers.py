@@ -41,7 +41,9 @@ def parse_arguments(description):
     parser.add_argument('--definitions', help='definition set, default: the one shipped with the project')
     parser.add_argument('--seconds', type=float, default=60, help='length of the load, at most')
     parser.add_argument('-s', dest='options', action='append', default=[], metavar='KEY=VALUE')
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    arguments.engine = os.path.abspath(arguments.engine)  # Programs run in folders of their own.
+    return arguments
 
 
 def require(*programs):

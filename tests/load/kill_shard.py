@@ -22,7 +22,7 @@ SHARDS = 2
 WORKERS = 16
 KILLS = 6
 PAUSE_SECONDS = 0.7
-YOUNG_SECONDS = 1.0
+YOUNG_SECONDS = 1.0  # What a shard had not answered yet is lost no later than this after its end.
 FRESH_SECONDS = 3.0  # A connection made right after a kill may have to wait for the new shard.
 
 
@@ -168,7 +168,8 @@ class Kill:
         lost = 'reset' in text.lower() or 'closed' in text or 'Broken pipe' in text
         if not lost or failed_at < self.at:
             return False
-        return pid == self.pid or pid is None and self.at - YOUNG_SECONDS < connected_at < self.dead_at
+        young = pid is None and connected_at < self.dead_at and failed_at < self.dead_at + YOUNG_SECONDS
+        return pid == self.pid or young
 
 
 def is_alive(pid):
