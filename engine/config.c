@@ -298,6 +298,17 @@ void config_restart_keys(const struct config *a, const struct config *b, struct 
     }
 }
 
+void config_keep_restart_keys(struct config *config, const struct config *running)
+{
+    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
+        const struct config_key *key = &config_keys[i];
+
+        if ((key->flags & CONFIG_FLAG_RESTART) != 0) {
+            memcpy((char *)config + key->offset, (const char *)running + key->offset, key->width);
+        }
+    }
+}
+
 static int config_key_compare(const void *a, const void *b)
 {
     const struct config_key *const *left = a;

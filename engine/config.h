@@ -189,6 +189,9 @@ void config_reference(struct text *out);
  */
 void config_restart_keys(const struct config *a, const struct config *b, struct text *out);
 
+/* Gives `config` the values of `running` for those keys: what runs is what it says. */
+void config_keep_restart_keys(struct config *config, const struct config *running);
+
 /* Writes "key=value" lines of all keys that can change a verdict or a response: what the ISTag
  * digests. */
 void config_write_verdict_keys(const struct config *config, struct text *out);

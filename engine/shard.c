@@ -500,8 +500,8 @@ int shard_run(const struct shard_start *start)
     }
     start->pages[start->index].backend =
         strcmp(ring_backend_name(shard->ring), "epoll") == 0 ? RING_EPOLL : RING_URING;
-    if (start->index == 0) {
-        LOG_INF("shards run on %s%s%s%s", ring_backend_name(shard->ring),
+    if (start->index == 0 || ring_backend_note(shard->ring)[0] != '\0') {
+        LOG_INF("runs on %s%s%s%s", ring_backend_name(shard->ring),
                 ring_backend_note(shard->ring)[0] ? " (" : "", ring_backend_note(shard->ring),
                 ring_backend_note(shard->ring)[0] ? ")" : "");
     }

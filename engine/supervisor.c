@@ -197,22 +197,29 @@ static void supervisor_use(struct supervisor *supervisor, int image_fd,
     }
 }
 
-/* The configuration that came with the job takes over; what needs a restart is said. */
-static void supervisor_take_config(struct supervisor *supervisor)
+/* What needs a restart is said, and stays as it is. */
+static void supervisor_keep_restart_keys(struct supervisor *supervisor)
 {
     char *room = malloc(CONFIG_TEXT_CAP);
-    struct text keys = text_over(room, room ? CONFIG_TEXT_CAP - 1 : 0);
 
-    if (!supervisor->next_config || !room) {
-        free(room);
-        return;
-    }
+    ASSERT(room);
+    struct text keys = text_over(room, CONFIG_TEXT_CAP - 1);
+
     config_restart_keys(supervisor->config, supervisor->next_config, &keys);
     if (keys.len > 0) {
         room[keys.len] = '\0';
         LOG_WRN("reload: these keys need a restart and stay as they are: %s", room);
     }
     free(room);
+    config_keep_restart_keys(supervisor->next_config, supervisor->config);
+}
+
+/* The configuration that came with the job takes over. */
+static void supervisor_take_config(struct supervisor *supervisor)
+{
+    if (!supervisor->next_config) {
+        return;
+    }
     free(supervisor->config);
     supervisor->config = supervisor->next_config;
     supervisor->next_config = NULL;
@@ -381,6 +388,7 @@ void supervisor_reload(struct supervisor *supervisor, bool with_config, bool old
             supervisor_refuse(supervisor, "configuration", error);
             return;
         }
+        supervisor_keep_restart_keys(supervisor);
         supervisor_find_definitions(supervisor, supervisor->next_config);
     }
     watch_init(&supervisor->watch, supervisor->definitions, clock_now_ns());

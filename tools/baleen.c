@@ -22,7 +22,7 @@ static const char baleen_help[] =
     "\n"
     "The running engine\n"
     "  status [--json]          what it does and which definitions it uses\n"
-    "  reload [--wait]          reads configuration and definitions again\n"
+    "  reload [--wait] [--older]          reads configuration and definitions again\n"
     "  drain                    takes no new connections, finishes what is under way, stops\n"
     "\n"
     "Configuration\n"
