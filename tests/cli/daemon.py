@@ -322,7 +322,7 @@ def test_plain_user(checks, programs, definitions):
         took = time.monotonic() - begun
         seen = engine.control('status')['backend']
         checks.check(seen in backends, '%s: runs on %s' % (name, seen), backends)
-        checks.check(engine.log_has(r'shards run on %s%s$' % (seen, note if seen == 'epoll' else '')),
+        checks.check(engine.log_has(r'runs on %s%s$' % (seen, note if seen == 'epoll' else '')),
                      '%s: the log says so' % name, engine.log())
         checks.check(took < 10, '%s: starts in time' % name, '%.1f s' % took)
         body = kit.filler(3 * kit.MIB)
