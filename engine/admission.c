@@ -114,6 +114,7 @@ void admission_expire(struct txn *txn)
             conn_peer(txn->conn),
             (unsigned long long)(txn->generation->config->admission_wait_ns / NS_PER_MS));
     admission_count(txn);
+    conn_set_deadline(txn->conn, txn->generation->config->icap_progress_timeout_ns);
     txn_goto(txn, TXN_STEP_heads);
 }
 

@@ -131,10 +131,12 @@ static bool answer_read_piece(struct txn *txn, const struct body_piece *piece)
 static bool answer_put_body(struct txn *txn, size_t *iov_len)
 {
     struct answer *answer = &txn->answer;
+    const uint64_t limit =
+        answer->echo_limit > 0 ? MIN_OF(answer->echo_limit, body_settled(&txn->body)) : 0;
     size_t total = 0;
 
-    for (unsigned i = 0; i < ANSWER_PIECES_MAX && answer->echo_at < answer->echo_limit; i++) {
-        const uint64_t left = answer->echo_limit - answer->echo_at;
+    for (unsigned i = 0; i < ANSWER_PIECES_MAX && answer->echo_at < limit; i++) {
+        const uint64_t left = limit - answer->echo_at;
         const size_t max = (size_t)MIN_OF(left, (uint64_t)BODY_BLOCK_BYTES);
 
         if (total >= ANSWER_BATCH_BYTES) {

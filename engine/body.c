@@ -187,13 +187,14 @@ static void body_on_write(struct ring_op *op, int res)
 {
     struct body *body = CONTAINER_OF(op, struct body, write_op);
 
-    if (res != (int)body->busy_len) {
-        body->failed = true;
-    } else {
+    if (res == (int)body->busy_len) {
         body->flushed += body->busy_len;
+        body_drop_block(body, &body->busy);
+        body_flush(body);
+    } else {
+        /* The block stays: what follows it is found by where it ends, and an echo may need it. */
+        body->failed = true;
     }
-    body_drop_block(body, &body->busy);
-    body_flush(body);
     body->wake(body->wake_ctx);
 }
 
@@ -265,6 +266,11 @@ uint64_t body_stable(const struct body *body)
         return body->len;
     }
     return body->file_base + body->flushed;
+}
+
+uint64_t body_settled(const struct body *body)
+{
+    return body_is_busy(body) ? body_stable(body) : body->len;
 }
 
 static struct body_piece body_piece_memory(const uint8_t *bytes, size_t len, size_t max)

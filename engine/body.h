@@ -101,6 +101,12 @@ struct body_piece body_locate(const struct body *body, uint64_t offset, size_t m
 /* Bytes from the front whose place does not change any more while the body grows. */
 uint64_t body_stable(const struct body *body);
 
+/*
+ * The same once the body has ended: a block that is being written is given back when the write has
+ * completed, so nobody may still be sending it then. `wake` tells of the change.
+ */
+uint64_t body_settled(const struct body *body);
+
 /* For match_source: bytes at `offset` in one piece, valid until the next call on this store. */
 const uint8_t *body_at(void *ctx, uint64_t offset, size_t *out_len);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "engine/compiler.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "engine/process.h"
 #include "match/match.h"
@@ -14,7 +15,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define COMPILER_CPU_SEC   1800
+#define COMPILER_CPU_SEC   UINT64_C(1800)
+#define COMPILER_WALL_NS   (2 * COMPILER_CPU_SEC * NS_PER_SEC)
 #define COMPILER_MEM_BYTES GIB(16)
 
 /* Lines that are logged one by one; the rest is one number. `baleen defs check` shows all. */
@@ -123,6 +125,7 @@ bool compiler_start(struct compiler *compiler, const char *path)
         return false;
     }
     compiler->pipe_fd = fds[0];
+    compiler->kill_at_ns = clock_now_ns() + COMPILER_WALL_NS;
     return true;
 }
 

@@ -15,6 +15,7 @@ struct compiler {
     pid_t pid; /* 0: no job. */
     int pipe_fd;
     int image_fd;
+    uint64_t kill_at_ns; /* Its limits count what it does; this one counts what it waits for. */
 };
 
 struct compiler_result {

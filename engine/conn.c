@@ -45,23 +45,23 @@ const char *conn_peer(const struct conn *conn)
 /* Remembered, because a socket forgets it when the client has gone. */
 static void conn_take_peer(struct conn *conn, int fd)
 {
-    struct sockaddr_storage addr = {0};
+    union {
+        struct sockaddr any;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } addr = {.in6 = {0}};
     socklen_t len = sizeof(addr);
 
-    if (getpeername(fd, (struct sockaddr *)&addr, &len) < 0) {
+    if (getpeername(fd, &addr.any, &len) < 0) {
         return;
     }
-    conn->peer_family = (uint8_t)addr.ss_family;
-    if (addr.ss_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&addr;
-
-        memcpy(conn->peer_addr, &in6->sin6_addr, sizeof(in6->sin6_addr));
-        conn->peer_port = ntohs(in6->sin6_port);
+    conn->peer_family = (uint8_t)addr.any.sa_family;
+    if (addr.any.sa_family == AF_INET6) {
+        memcpy(conn->peer_addr, &addr.in6.sin6_addr, sizeof(addr.in6.sin6_addr));
+        conn->peer_port = ntohs(addr.in6.sin6_port);
     } else {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)&addr;
-
-        memcpy(conn->peer_addr, &in->sin_addr, sizeof(in->sin_addr));
-        conn->peer_port = ntohs(in->sin_port);
+        memcpy(conn->peer_addr, &addr.in.sin_addr, sizeof(addr.in.sin_addr));
+        conn->peer_port = ntohs(addr.in.sin_port);
     }
 }
 
@@ -199,6 +199,9 @@ void conn_linger(struct conn *conn)
         return;
     }
     conn->state = CONN_LINGER;
+    conn->linger_until_ns =
+        shard_now(conn->shard) +
+        MAX_OF(conn->shard->current->config->icap_idle_timeout_ns, CONN_LINGER_NS);
     shutdown(conn->fd, SHUT_WR);
     while (conn->inbox_first) {
         conn->inbox_len = 0;
@@ -285,16 +288,23 @@ static void conn_keep_rest(struct conn *conn)
     }
 }
 
+/* Somebody who sends a byte now and then is kept no longer than somebody who sends none. */
+static void conn_drop(struct conn *conn, size_t len)
+{
+    conn->dropped += len;
+    if (conn->dropped > conn->shard->current->config->icap_drain_max ||
+        shard_now(conn->shard) > conn->linger_until_ns) {
+        conn_abort(conn, REASON_drain_limit);
+    } else {
+        conn_set_deadline(conn, CONN_LINGER_NS);
+    }
+}
+
 static void conn_on_bytes(struct conn *conn, struct slice bytes)
 {
     counters_add(&conn->shard->counters->bytes_received, bytes.len);
     if (conn->state == CONN_LINGER) {
-        conn->dropped += bytes.len;
-        if (conn->dropped > conn->shard->current->config->icap_drain_max) {
-            conn_abort(conn, REASON_drain_limit);
-        } else {
-            conn_set_deadline(conn, CONN_LINGER_NS);
-        }
+        conn_drop(conn, bytes.len);
         return;
     }
     if (conn->state == CONN_CLOSING) {
@@ -341,9 +351,7 @@ static void conn_on_recv(struct ring_op *op, int res, const uint8_t *data)
     } else {
         conn_on_end(conn, res);
     }
-    if (conn->state == CONN_OPEN) {
-        conn_resume(conn);
-    }
+    conn_resume(conn);
     conn_reap(conn);
 }
 
@@ -359,6 +367,9 @@ static void conn_on_timer(struct wheel_timer *timer)
     if (shard_now(conn->shard) < conn->deadline_ns) {
         wheel_set(&conn->shard->wheel, timer, conn->deadline_ns);
         return;
+    }
+    if (conn->state == CONN_CLOSING) {
+        return; /* Only operations are waited for, and they have no deadline. */
     }
     if (conn->state == CONN_LINGER) {
         conn_close(conn);

@@ -45,6 +45,7 @@ struct conn {
     uint16_t peer_port;
     uint8_t peer_family;
     uint64_t dropped; /* Bytes dropped while lingering. */
+    uint64_t linger_until_ns;
     int fd;
     uint8_t state;
     bool paused;     /* Receiving was stopped because the inbox is full. */

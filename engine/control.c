@@ -162,16 +162,33 @@ static void control_answer(struct control_client *client, json_t *answer)
     control_drop(client);
 }
 
+/* Names, paths and error texts may hold bytes that JSON cannot; those are shown as '?'. */
+static json_t *control_text(const char *bytes)
+{
+    json_t *text = json_string(bytes);
+    char *copy = text ? NULL : strdup(bytes);
+
+    if (!copy) {
+        return text;
+    }
+    for (char *at = copy; *at != '\0'; at++) {
+        *at = (unsigned char)*at < 0x80 ? *at : '?';
+    }
+    text = json_string(copy);
+    free(copy);
+    return text;
+}
+
 static json_t *control_definitions(const struct supervisor *supervisor)
 {
     char stamp[CLOCK_DATE_CAP];
 
     clock_format_date(supervisor->loaded_at, stamp);
-    return json_pack("{s:s, s:s, s:I, s:I, s:s, s:s, s:s}", "name", supervisor->meta.name,
-                     "version", supervisor->meta.version, "signatures",
-                     (json_int_t)supervisor->counts.used, "unusable",
+    return json_pack("{s:o, s:s, s:I, s:I, s:s, s:s, s:o}", "name",
+                     control_text(supervisor->meta.name), "version", supervisor->meta.version,
+                     "signatures", (json_int_t)supervisor->counts.used, "unusable",
                      (json_int_t)supervisor->counts.unusable, "digest", supervisor->digest,
-                     "loaded_at", stamp, "path", supervisor->definitions);
+                     "loaded_at", stamp, "path", control_text(supervisor->definitions));
 }
 
 static json_t *control_counters(const struct counters *counters)
@@ -249,7 +266,7 @@ static json_t *control_status(const struct supervisor *supervisor)
 
 static json_t *control_error(const char *error)
 {
-    return json_pack("{s:b, s:s}", "ok", 0, "error", error);
+    return json_pack("{s:b, s:o}", "ok", 0, "error", control_text(error));
 }
 
 static json_t *control_reloaded(const struct supervisor *supervisor, bool changed)

@@ -75,7 +75,7 @@ static bool listen_is_taken(const struct sockaddr_storage *addr, socklen_t addr_
 
 static unsigned listen_port(int fd)
 {
-    struct sockaddr_storage addr;
+    struct sockaddr_storage addr = {0};
     socklen_t len = sizeof(addr);
 
     if (getsockname(fd, (struct sockaddr *)&addr, &len) < 0) {

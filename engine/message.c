@@ -89,5 +89,11 @@ int message_recv(int fd, struct message *out, int out_fds[MESSAGE_FDS_MAX], unsi
         return ERR_NEW(-EPIPE);
     }
     message_take_fds(&msg, out_fds, out_fds_len);
-    return n == (ssize_t)sizeof(*out) ? 1 : ERR_NEW(-EBADMSG);
+    if (n == (ssize_t)sizeof(*out)) {
+        return 1;
+    }
+    while (*out_fds_len > 0) {
+        close(out_fds[--*out_fds_len]);
+    }
+    return ERR_NEW(-EBADMSG);
 }

@@ -77,6 +77,8 @@ static void respond_finish(struct txn *txn)
     ASSERT(!txn->answer.text.overflowed);
     txn->answered = true;
     txn->answer.final = true;
+    /* Whatever the client was waited for before: now it is to take the answer. */
+    conn_set_deadline(txn->conn, txn->generation->config->icap_progress_timeout_ns);
     answer_pump(txn);
 }
 
@@ -361,8 +363,12 @@ static void respond_replace(struct txn *txn, struct slice file)
     reply_put_encapsulated(text, ICAP_SECTION_RES_HDR, head.len, ICAP_SECTION_RES_BODY);
     reply_end_head(text);
     text_put_slice(text, text_slice(&head));
-    reply_put_chunk_size(text, page_len);
-    answer_add_part(&txn->answer, page);
+    if (page_len > 0) {
+        reply_put_chunk_size(text, page_len);
+        answer_add_part(&txn->answer, page);
+    } else {
+        TEXT_PUT(text, "0\r\n\r\n"); /* A template that says nothing about this one. */
+    }
     respond_finish(txn);
 }
 

@@ -148,14 +148,19 @@ struct shard_access {
     unsigned status;
     unsigned long long bytes;
     unsigned long long micros;
-    const char *threat;
+    struct slice threat;
     struct slice target;
 };
 
+/* Names and targets are cut here: a line is to fit a pipe in one piece. */
+#define SHARD_ACCESS_WORD_MAX 256
+
 static void shard_put_access_text(struct text *text, const struct shard_access *line)
 {
-    text_printf(text, "%s %s %s %s %u %llu %llu %s ", line->stamp, line->peer, line->method,
-                line->service, line->status, line->bytes, line->micros, line->threat);
+    text_printf(text, "%s %s %s %s %u %llu %llu ", line->stamp, line->peer, line->method,
+                line->service, line->status, line->bytes, line->micros);
+    reply_put_safe(text, line->threat, false);
+    TEXT_PUT(text, " ");
     reply_put_safe(text, line->target, false);
     TEXT_PUT(text, "\n");
 }
@@ -167,7 +172,7 @@ static void shard_put_access_json(struct text *text, const struct shard_access *
                 "\"status\":%u,\"bytes\":%llu,\"micros\":%llu,\"threat\":\"",
                 line->stamp, line->peer, line->method, line->service, line->status, line->bytes,
                 line->micros);
-    text_put_json(text, slice_from_str(line->threat));
+    text_put_json(text, line->threat);
     TEXT_PUT(text, "\",\"target\":\"");
     text_put_json(text, line->target);
     TEXT_PUT(text, "\"}\n");
@@ -189,7 +194,7 @@ void shard_log_access(struct shard *shard, const struct txn *txn)
         .bytes = file              ? txn->file.size
                  : txn->body.store ? txn->body.len
                                    : 0,
-        .threat = txn->verdict == TXN_FOUND ? txn->finding.name : "-",
+        .threat = slice_from_str(txn->verdict == TXN_FOUND ? txn->finding.name : "-"),
         .target = file ? txn->request.filepath : txn->http_req.target,
     };
 
@@ -199,7 +204,8 @@ void shard_log_access(struct shard *shard, const struct txn *txn)
     }
     clock_format_stamp(line.stamp);
     line.micros = (clock_now_ns() - txn->begun_ns) / 1000;
-    line.target.len = MIN_OF(line.target.len, (size_t)256);
+    line.threat.len = MIN_OF(line.threat.len, (size_t)SHARD_ACCESS_WORD_MAX);
+    line.target.len = MIN_OF(line.target.len, (size_t)SHARD_ACCESS_WORD_MAX);
     if (txn->generation->config->log_format == CONFIG_LOG_JSON) {
         shard_put_access_json(text, &line);
     } else {
@@ -207,15 +213,22 @@ void shard_log_access(struct shard *shard, const struct txn *txn)
     }
 }
 
+static void shard_listen(struct shard *shard);
+
 static void shard_on_accept(struct ring_op *op, int res)
 {
     struct shard_listener *listener = CONTAINER_OF(op, struct shard_listener, op);
     struct shard *shard = listener->shard;
 
-    if (res < 0) {
-        if (res != -ECANCELED) {
-            LOG_WRN("accept: %s", strerror(-res));
+    if (res == -ECANCELED) {
+        /* A slot may have been freed while the cancel was on its way. */
+        if (shard->conns.used < shard->conns.cap) {
+            shard_listen(shard);
         }
+        return;
+    }
+    if (res < 0) {
+        LOG_WRN("accept: %s", strerror(-res));
         return;
     }
     if (shard->draining) {

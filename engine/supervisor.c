@@ -533,13 +533,20 @@ static void supervisor_on_signal(struct supervisor *supervisor)
     }
 }
 
-/* Moves what waits in a pipe to its file. */
+/*
+ * Moves what waits in a pipe to its file: a full pipe at most, because shards that have much to say
+ * fill it as quickly, and the other duties wait.
+ */
 static void supervisor_copy_pipe(int from, int to)
 {
     char block[KIB(64)];
     ssize_t n;
 
-    while ((n = read(from, block, sizeof(block))) > 0) {
+    for (size_t i = 0; i < MIB(1) / sizeof(block); i++) {
+        n = read(from, block, sizeof(block));
+        if (n <= 0) {
+            return;
+        }
         for (ssize_t at = 0; at < n;) {
             const ssize_t w = write(to, block + at, (size_t)(n - at));
 
@@ -569,6 +576,9 @@ static void supervisor_run_timers(struct supervisor *supervisor)
         watch_run(&supervisor->watch, supervisor->definitions, now_ns)) {
         LOG_INF("the definitions at %s changed", supervisor->definitions);
         supervisor_reload(supervisor, false, false);
+    }
+    if (supervisor->compiler.pid > 0 && now_ns > supervisor->compiler.kill_at_ns) {
+        kill(supervisor->compiler.pid, SIGKILL);
     }
     if (supervisor->stopping && now_ns > supervisor->kill_at_ns) {
         for (unsigned i = 0; i < supervisor->shards_len; i++) {

@@ -166,15 +166,34 @@ void txn_work_later(struct txn *txn)
     }
 }
 
+/*
+ * The client owes nothing while we match, or read or delete a file. Matching looks after its own
+ * time (limits.time), and a delete is brought to its end.
+ */
+static bool txn_is_our_turn(const struct txn *txn)
+{
+    if (txn->step == TXN_STEP_file_open || txn->step == TXN_STEP_file_read) {
+        return !txn_scan_is_late(txn);
+    }
+    return txn->step == TXN_STEP_file_delete || !list_is_empty(&txn->work_node);
+}
+
 void txn_on_deadline(struct txn *txn)
 {
-    if (txn->answer.end_apart) {
+    const uint64_t progress_ns = txn->generation->config->icap_progress_timeout_ns;
+
+    if (txn->answer.end_apart && answer_is_quiet(&txn->answer)) {
         txn->answer.end_apart = false;
+        conn_set_deadline(txn->conn, progress_ns);
         answer_pump(txn);
     } else if (txn->answered) {
         conn_abort(txn->conn, REASON_peer_slow);
     } else if (!list_is_empty(&txn->wait_node)) {
         admission_expire(txn);
+    } else if (txn_is_our_turn(txn)) {
+        conn_set_deadline(txn->conn, progress_ns);
+    } else if (ring_op_pending(&txn->file.op)) {
+        txn_refuse(txn, REASON_file_not_read);
     } else if (txn_body_trickles(txn)) {
         return;
     } else if (txn->early_head) {
@@ -224,6 +243,16 @@ static bool txn_deletes(const struct txn *txn)
     return txn->action == CONFIG_ACTION_SCANDELETE || txn->action == CONFIG_ACTION_SCANREPAIRDELETE;
 }
 
+struct slice txn_url(const struct txn *txn, char room[TXN_URL_CAP])
+{
+    struct text text = text_over(room, TXN_URL_CAP);
+
+    if (txn->has_http_req) {
+        http_url_write(&txn->http_req, &text);
+    }
+    return text.len < text.cap ? text_slice(&text) : (struct slice){0};
+}
+
 /* The head is out, the body is not: nothing but an end without a last chunk protects the user. */
 static enum txn_flow txn_found_too_late(struct txn *txn)
 {
@@ -233,16 +262,15 @@ static enum txn_flow txn_found_too_late(struct txn *txn)
         .kind = (uint32_t)txn->finding.kind,
         .threat_id = txn->finding.id,
     };
-    char url[2048];
-    struct text text = text_over(url, sizeof(url));
+    char room[TXN_URL_CAP];
+    const struct slice url = txn_url(txn, room);
 
-    if (txn->has_http_req) {
-        http_url_write(&txn->http_req, &text);
-    }
-    block_memory_digest(text_slice(&text), blocked.digest);
     snprintf(blocked.name, sizeof(blocked.name), "%s", txn->finding.name);
     snprintf(blocked.category, sizeof(blocked.category), "%s", txn->finding.category);
-    shard_tell_blocked(txn->shard, &blocked);
+    if (url.len > 0) {
+        block_memory_digest(url, blocked.digest);
+        shard_tell_blocked(txn->shard, &blocked);
+    }
     counters_add(&txn->shard->counters->early_aborts, 1);
     conn_abort(txn->conn, REASON_early_finding);
     return TXN_WAIT;
@@ -303,6 +331,14 @@ void txn_scan_begin(struct txn *txn, struct match_source source)
 
     ASSERT(begun);
     txn->scanning = true;
+    txn->scan_from_ns = shard_now(txn->shard);
+}
+
+bool txn_scan_is_late(const struct txn *txn)
+{
+    const uint64_t from_ns = txn->scan_from_ns > 0 ? txn->scan_from_ns : txn->begun_ns;
+
+    return shard_now(txn->shard) - from_ns > txn->generation->config->limits_time_ns;
 }
 
 void txn_scan_end(struct txn *txn)

@@ -124,7 +124,8 @@ struct txn {
     bool trickle_on;
     uint32_t nudges; /* Bytes sent early because nothing came for a while. */
     uint64_t trickle_at_ns;
-    uint64_t progress_ns; /* When the last byte of the body came. */
+    uint64_t progress_ns;  /* When the last byte of the body came. */
+    uint64_t scan_from_ns; /* From when limits.time counts: a slow upload is not our time. */
 
     enum txn_verdict verdict;
     struct match_finding finding;
@@ -186,6 +187,14 @@ void txn_log_finding(struct txn *txn);
 /* Starts matching over `source`. */
 void txn_scan_begin(struct txn *txn, struct match_source source);
 void txn_scan_end(struct txn *txn);
+
+/* The scan has taken longer than limits.time. */
+bool txn_scan_is_late(const struct txn *txn);
+
+/* The URL asked for; empty when it is not known or longer than the room, since a cut one would
+ * stand for others, too. */
+#define TXN_URL_CAP 2048
+struct slice txn_url(const struct txn *txn, char room[TXN_URL_CAP]);
 
 /* Prints the step and the connection; for assertion failures. */
 void txn_dump(const struct txn *txn);

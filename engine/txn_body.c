@@ -30,6 +30,8 @@ static void txn_on_body_wake(void *ctx)
 {
     struct txn *txn = ctx;
 
+    /* An answer may have waited for the end of the write, too. */
+    answer_pump(txn);
     conn_run(txn->conn);
 }
 
@@ -52,7 +54,7 @@ static void txn_trickle(struct txn *txn)
     const struct config *config = txn->generation->config;
     const uint64_t now_ns = shard_now(txn->shard);
 
-    if (config->icap_trickle_after_ns == 0 || txn->preview_open ||
+    if (config->icap_trickle_after_ns == 0 || txn->preview_open || txn->route.id == SERVICE_EX206 ||
         txn->body.len < TXN_TRICKLE_HOLD ||
         now_ns - txn->begun_ns < config->icap_trickle_after_ns) {
         return;
@@ -149,7 +151,7 @@ static enum txn_flow txn_scan(struct txn *txn, struct slice bytes)
     if (txn->body.len > txn->generation->config->limits_body) {
         const enum txn_flow flow = txn_over_limit(txn, "Baleen.Limit.Body");
 
-        return txn->answered ? flow : TXN_WAIT;
+        return txn->verdict == TXN_FOUND ? flow : TXN_WAIT;
     }
     return TXN_WAIT;
 }
@@ -186,6 +188,7 @@ static enum txn_flow txn_on_chunk_end(struct txn *txn)
         txn->whole_echo = txn_is_traffic_server(txn);
         txn->preview_open = false;
         txn->body_wanted = false;
+        txn->scan_from_ns = shard_now(txn->shard);
         return txn_goto(txn, TXN_STEP_verdict);
     }
     txn->preview_open = false;
@@ -235,6 +238,7 @@ static void txn_body_begin(struct txn *txn)
         return;
     }
     body_init(&txn->body, &txn->shard->store, txn_on_body_wake, txn);
+    txn->progress_ns = shard_now(txn->shard);
     if (txn->verdict == TXN_UNDECIDED) {
         txn_scan_begin(txn, (struct match_source){body_at, &txn->body});
     }
@@ -245,7 +249,6 @@ enum txn_flow txn_step_body(struct txn *txn)
     struct conn *conn = txn->conn;
 
     txn_body_begin(txn);
-    txn->progress_ns = shard_now(txn->shard);
     for (;;) {
         const struct slice in = conn_input(conn);
         const size_t room = in.len > 0 ? body_room(&txn->body) : 0;
@@ -259,6 +262,8 @@ enum txn_flow txn_step_body(struct txn *txn)
             break;
         }
         const size_t given = rest.len;
+
+        txn->progress_ns = shard_now(txn->shard);
         const enum chunk_status status = chunk_feed(&txn->chunk, &rest, &out);
         const enum txn_flow flow = txn_on_chunk(txn, status, out);
 
@@ -276,19 +281,24 @@ enum txn_flow txn_step_body(struct txn *txn)
     return TXN_WAIT;
 }
 
+/* Nothing more is scanned: what the policy says is the verdict. */
+static enum txn_flow txn_give_up(struct txn *txn, const char *name)
+{
+    const enum txn_flow flow = txn_over_limit(txn, name);
+
+    return txn->verdict == TXN_FOUND ? flow : txn_decide(txn, TXN_SKIPPED);
+}
+
 enum txn_flow txn_step_verdict(struct txn *txn)
 {
-    const struct config *config = txn->generation->config;
     enum match_status status = MATCH_CLEAN;
 
     if (!txn->scanning) {
         return txn_decide(txn, txn->verdict == TXN_UNDECIDED ? TXN_SKIPPED : txn->verdict);
     }
     status = match_body_end(&txn->match, &txn->finding);
-    if (status == MATCH_AGAIN && shard_now(txn->shard) - txn->begun_ns > config->limits_time_ns) {
-        const enum txn_flow flow = txn_over_limit(txn, "Baleen.Limit.Time");
-
-        return txn->answered ? flow : txn_decide(txn, TXN_SKIPPED);
+    if (status == MATCH_AGAIN && txn_scan_is_late(txn)) {
+        return txn_give_up(txn, "Baleen.Limit.Time");
     }
     switch (status) {
     case MATCH_AGAIN:
@@ -296,11 +306,8 @@ enum txn_flow txn_step_verdict(struct txn *txn)
         return TXN_WAIT;
     case MATCH_FOUND:
         return txn_decide(txn, TXN_FOUND);
-    case MATCH_OVER_BUDGET: {
-        const enum txn_flow flow = txn_over_limit(txn, "Baleen.Limit.Verify");
-
-        return txn->answered ? flow : txn_decide(txn, TXN_SKIPPED);
-    }
+    case MATCH_OVER_BUDGET:
+        return txn_give_up(txn, "Baleen.Limit.Verify");
     case MATCH_FAILED:
         return txn_refuse(txn, REASON_no_memory);
     case MATCH_CLEAN:

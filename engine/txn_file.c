@@ -28,6 +28,7 @@
 
 enum txn_file_stage {
     FILE_STAGE_BEGIN,
+    FILE_STAGE_OPEN,
     FILE_STAGE_RUNNING,
     FILE_STAGE_DIR,
     FILE_STAGE_KEEP_OPEN,
@@ -45,6 +46,10 @@ static void txn_on_file(struct ring_op *op, int res)
     struct txn *txn = CONTAINER_OF(file, struct txn, file);
 
     file->result = res;
+    if (file->stage == FILE_STAGE_OPEN && res >= 0) {
+        /* Whatever became of the request meanwhile: the descriptor has an owner. */
+        file->fd = res;
+    }
     if (txn->conn->state == CONN_OPEN) {
         conn_run(txn->conn);
         return;
@@ -52,8 +57,6 @@ static void txn_on_file(struct ring_op *op, int res)
     if (txn->step == TXN_STEP_file_delete) {
         /* A delete that has begun is brought to its end, client or no client. */
         txn_step_file_delete(txn);
-    } else if (txn->step == TXN_STEP_file_open && res >= 0) {
-        file->fd = res;
     }
     conn_reap(txn->conn);
 }
@@ -129,7 +132,7 @@ enum txn_flow txn_step_file_open(struct txn *txn)
         if (!txn_file_resolve(txn)) {
             return txn_refuse(txn, REASON_file_not_opened);
         }
-        file->stage = FILE_STAGE_RUNNING;
+        file->stage = FILE_STAGE_OPEN;
         file->how = (struct open_how){
             .flags = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC,
             .resolve = TXN_FILE_RESOLVE,
@@ -141,7 +144,6 @@ enum txn_flow txn_step_file_open(struct txn *txn)
     if (ring_op_pending(&file->op)) {
         return TXN_WAIT;
     }
-    file->fd = file->result;
     if (file->fd < 0 || !txn_file_take_facts(file)) {
         return txn_refuse(txn, REASON_file_not_opened);
     }
@@ -213,7 +215,7 @@ enum txn_flow txn_step_file_read(struct txn *txn)
     if (file->at == file->size) {
         return txn_goto(txn, TXN_STEP_file_verdict);
     }
-    if (shard_now(txn->shard) - txn->begun_ns > config->limits_time_ns) {
+    if (txn_scan_is_late(txn)) {
         return txn_file_over_limit(txn, "Baleen.Limit.Time");
     }
     conn_set_deadline(txn->conn, config->icap_progress_timeout_ns);
@@ -245,6 +247,9 @@ enum txn_flow txn_step_file_verdict(struct txn *txn)
     if (txn->verdict == TXN_UNDECIDED && txn->scanning) {
         switch (match_body_end(&txn->match, &txn->finding)) {
         case MATCH_AGAIN:
+            if (txn_scan_is_late(txn)) {
+                return txn_file_over_limit(txn, "Baleen.Limit.Time");
+            }
             txn_work_later(txn);
             return TXN_WAIT;
         case MATCH_OVER_BUDGET:
@@ -323,6 +328,16 @@ static void txn_file_hide(struct txn *txn)
                 RENAME_NOREPLACE, txn_on_file);
 }
 
+/* Gives the file its name back, unless that has been taken meanwhile. */
+static void txn_file_restore(struct txn *txn)
+{
+    struct txn_file *file = &txn->file;
+
+    file->stage = FILE_STAGE_RESTORE;
+    ring_rename(txn->shard->ring, &file->op, file->dir_fd, file->hidden, file->dir_fd, file->base,
+                RENAME_NOREPLACE, txn_on_file);
+}
+
 /* The name is aside now: is it the file that was scanned? */
 static void txn_file_unlink(struct txn *txn)
 {
@@ -336,9 +351,7 @@ static void txn_file_unlink(struct txn *txn)
         return;
     }
     LOG_WRN("%s: another file took its name, not deleted", file->base);
-    file->stage = FILE_STAGE_RESTORE;
-    ring_rename(txn->shard->ring, &file->op, file->dir_fd, file->hidden, file->dir_fd, file->base,
-                RENAME_NOREPLACE, txn_on_file);
+    txn_file_restore(txn);
 }
 
 static void txn_file_copy_read(struct txn *txn)
@@ -408,6 +421,14 @@ static void txn_file_delete_next(struct txn *txn)
     }
 }
 
+static bool txn_file_has_failed(const struct txn_file *file)
+{
+    const bool copies = file->stage == FILE_STAGE_KEEP_READ || file->stage == FILE_STAGE_KEEP_WRITE;
+
+    /* A read of nothing means that the file shrank: the copy would not be whole. */
+    return file->result < 0 || (copies && file->result == 0);
+}
+
 enum txn_flow txn_step_file_delete(struct txn *txn)
 {
     struct txn_file *file = &txn->file;
@@ -419,10 +440,13 @@ enum txn_flow txn_step_file_delete(struct txn *txn)
         txn_file_open_dir(txn);
         return TXN_WAIT;
     }
-    /* A read of nothing means that the file shrank: the copy would not be whole. */
-    if (file->result < 0 || (file->stage == FILE_STAGE_KEEP_READ && file->result == 0)) {
+    if (txn_file_has_failed(file)) {
         LOG_WRN("%s: could not be deleted (stage %u, %s)", file->base, file->stage,
                 strerror(-file->result));
+        if (file->stage == FILE_STAGE_UNLINK) {
+            txn_file_restore(txn);
+            return TXN_WAIT;
+        }
         return txn_file_answer(txn);
     }
     txn_file_delete_next(txn);

@@ -141,6 +141,8 @@ enum txn_flow txn_step_route(struct txn *txn)
     txn->body_wanted = request->encapsulated.has_body;
     txn->preview_open = request->has_preview && txn->body_wanted;
     if (request->method == ICAP_METHOD_UNKNOWN) {
+        /* Without the line nobody knows where the next request begins. */
+        txn->closes = txn->closes || !request->encapsulated.present;
         return txn_refuse(txn, REASON_unknown_method);
     }
     if (!service_find(txn->generation->config, request->service, &txn->route)) {
@@ -261,16 +263,14 @@ static bool txn_is_excluded(const struct txn *txn)
 /* The URL whose body broke off before gets the block page from its heads alone. */
 static bool txn_find_blocked(struct txn *txn)
 {
-    char url[2048];
-    struct text text = text_over(url, sizeof(url));
+    char room[TXN_URL_CAP];
 
     if (txn->shard->block_memory.used == 0 || !txn->has_http_req ||
         !(txn->route.service->scans & SERVICE_SCAN_AV)) {
         return false;
     }
-    http_url_write(&txn->http_req, &text);
     const struct message_blocked *entry =
-        block_memory_find(&txn->shard->block_memory, text_slice(&text), txn->generation->number,
+        block_memory_find(&txn->shard->block_memory, txn_url(txn, room), txn->generation->number,
                           shard_now(txn->shard));
 
     if (!entry) {
@@ -340,8 +340,8 @@ static enum txn_flow txn_drain_body(struct txn *txn)
             txn->body_wanted = false;
         } else if (status == CHUNK_BAD || txn->drained > txn->generation->config->icap_drain_max) {
             txn->closes = true;
-            txn->body_wanted = false;
             reason_count(txn->shard->counters, REASON_drain_limit);
+            return TXN_NEXT;
         }
     }
     return TXN_NEXT;
@@ -350,16 +350,16 @@ static enum txn_flow txn_drain_body(struct txn *txn)
 enum txn_flow txn_step_drain(struct txn *txn)
 {
     ASSERT(txn->answered);
-    if (txn->closes) {
+    if (txn->closes || txn->heads_left > txn->generation->config->icap_drain_max) {
         /* Lingering drops what comes; nothing of it is read as a request. */
-        return txn_goto(txn, TXN_STEP_sent);
-    }
-    if (txn->conn->peer_ended && txn->body_wanted) {
         txn->closes = true;
         return txn_goto(txn, TXN_STEP_sent);
     }
     if (!txn_take_heads(txn, false) || txn_drain_body(txn) == TXN_WAIT) {
-        return TXN_WAIT;
+        if (!txn->conn->peer_ended) {
+            return TXN_WAIT;
+        }
+        txn->closes = true;
     }
     return txn_goto(txn, TXN_STEP_sent);
 }

@@ -47,6 +47,9 @@ static uint64_t watch_hash_at(int dir_fd, const char *name, unsigned depth)
     const struct dirent *entry;
 
     if (!dir) {
+        if (fd >= 0) {
+            close(fd);
+        }
         return hash;
     }
     while ((entry = readdir(dir))) {

@@ -120,7 +120,7 @@ def main():
     check_clean(checks, client)
     check_no_204(checks, client)
     check_infected(checks, client)
-    checks.check(engine.is_running(), 'the engine still runs')
+    checks.engine_ends(engine)
     return checks.finish(engine)
 
 

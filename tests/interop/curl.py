@@ -68,6 +68,7 @@ def main():
                                   origin.url('/post'))
     checks.equal(code, '403', 'curl with Expect: 100-continue is refused for EICAR')
     checks.equal(origin.hits.get('/post', 0), 0, 'the refused upload did not reach the origin')
+    checks.engine_ends(engine)
     return checks.finish(engine, squid)
 
 

@@ -89,6 +89,13 @@ class Checks:
     def equal(self, seen, wanted, text):
         return self.check(seen == wanted, text, '%r instead of %r' % (seen, wanted))
 
+    def engine_ends(self, engine):
+        """The engine ran until now, ends cleanly when it is told to, and no sanitizer complained."""
+        self.check(engine.is_running(), 'the engine still runs')
+        status = engine.stop(seconds=40)
+        complaints = [line for line in engine.log().splitlines() if re.search(r'Sanitizer|runtime error|assertion', line)]
+        self.check(status == 0 and not complaints, 'the engine drains and ends with 0', (status, complaints[:5]))
+
     def finish(self, *logs):
         """Prints the logs of what ran when something failed; the exit status."""
         if self.failed:

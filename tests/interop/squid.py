@@ -213,7 +213,7 @@ def main():
     check_pause(checks, engine, squid, origin)
     check_load(checks, squid, origin, arguments.seconds)
     check_log(checks, squid)
-    checks.check(engine.is_running(), 'the engine still runs')
+    checks.engine_ends(engine)
     return checks.finish(engine, squid)
 
 

@@ -22,6 +22,7 @@ SHARDS = 2
 WORKERS = 16
 KILLS = 6
 PAUSE_SECONDS = 0.7
+LOOKS = 4            # The table of sockets is read in pieces: one that moves meanwhile is not seen.
 YOUNG_SECONDS = 1.0  # What a shard had not answered yet is lost no later than this after its end.
 FRESH_SECONDS = 3.0  # A connection made right after a kill may have to wait for the new shard.
 
@@ -124,18 +125,19 @@ class Record:
         self.failures = []
 
     def shard_of(self, client_port):
-        inode = socket_inodes(self.engine.port).get(client_port)
-        for pid in list(self.pids):
-            try:
-                if inode and holds_inode(pid, inode):
-                    return pid
-            except OSError:
-                continue
+        """The process that has the connection; None when none is found, as happens when it has died."""
+        for _ in range(LOOKS):
+            inode = socket_inodes(self.engine.port).get(client_port)
+            for pid in self.pids() if inode else ():
+                try:
+                    if holds_inode(pid, inode):
+                        return pid
+                except OSError:
+                    continue
         return None
 
-    @property
     def pids(self):
-        return self.engine.shard_pids().values()
+        return list(self.engine.shard_pids().values())
 
     def note_answer(self):
         with self.lock:

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""slow_client - clients that send or take a byte now and then: time-outs end them, nobody else notices, nothing is left.
+"""slow_client - clients that send or take a byte now and then: time-outs end them, and nobody else notices.
 
     slow_client.py --engine PATH [--ring uring|epoll]
 

@@ -67,6 +67,7 @@ PLANTED = [
     ("no licence in C", "licence_line", "base/leaf.c", "int leaf_number;\n"),
     ("no licence in a script", "licence_line", "tools/run", "#!/bin/sh\necho run\n"),
     ("unfinished", "unfinished", "base/leaf.c", SPDX + "/* TO" + "DO: more. */\n"),
+    ("unfinished comment", "unfinished", "base/leaf.c", SPDX + "/* Not here: not " + "implemented. */\n"),
     ("unfinished document", "unfinished", "README.md", "FIX" + "ME\n"),
     ("unfinished speech", "unfinished", "tools/run",
      "#!/bin/sh\n# SPDX-License-Identifier: MIT\n# place" + "holder\n"),
@@ -94,6 +95,7 @@ PLANTED = [
 INNOCENT = [
     ("banned name in a comment", "base/leaf.c", SPDX + "/* strcpy(a, b) is no way to do it. */\n"),
     ("banned name in a string", "base/leaf.c", SPDX + 'const char *leaf_text = "time(NULL) // x";\n'),
+    ("text of a protocol", "base/leaf.c", SPDX + 'const char *leaf_text = "501 Method not ' + 'implemented";\n'),
     ("longer name", "base/leaf.c", SPDX + "void leaf_time(void);\nvoid leaf_run_time(void);\n"),
     ("member with a banned name", "match/look.c", in_function("ring->time(ring)")),
     ("malloc beside the data plane", "base/leaf.c", in_function("free(malloc(1))")),

@@ -6,7 +6,9 @@
 #include <criterion/criterion.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static struct ring *ring;
@@ -122,6 +124,69 @@ Test(body, without_memfd_budget_the_file_follows_the_blocks)
     cr_assert_lt(body.memfd, 0);
     cr_assert_geq(body.file_fd, 0);
     check_at(&body, MIB(2));
+    body_fini(&body);
+    close_store();
+    close(spool_fd);
+}
+
+/* Appends without a turn of the ring, so that a write stays under way. */
+static void append(struct body *body, uint64_t len)
+{
+    static uint8_t piece[BODY_BLOCK_BYTES];
+
+    cr_assert_leq(len, body_room(body));
+    for (size_t i = 0; i < len; i++) {
+        piece[i] = byte_of(body->len + i);
+    }
+    body_append(body, slice_from(piece, (size_t)len));
+}
+
+Test(body, is_not_settled_while_a_block_is_being_written)
+{
+    static struct body body;
+    const int spool_fd = open_spool();
+
+    open_store(MIB(4), spool_fd);
+    body_init(&body, &store, on_wake, NULL);
+    fill(&body, MIB(1));
+    append(&body, BODY_BLOCK_BYTES);
+    append(&body, 100);
+    cr_assert(body_is_busy(&body));
+    cr_assert_eq(body_settled(&body), MIB(1), "the block goes back when the write is done");
+    while (body_is_busy(&body)) {
+        cr_assert_geq(ring_turn(ring, NS_PER_SEC), 0);
+    }
+    cr_assert_eq(wakes, 1);
+    cr_assert_eq(body_settled(&body), body.len);
+    body_fini(&body);
+    close_store();
+    close(spool_fd);
+}
+
+Test(body, a_write_that_fails_leaves_what_was_taken_in_its_place)
+{
+    static struct body body;
+    const struct rlimit limit = {2 * BODY_BLOCK_BYTES, 2 * BODY_BLOCK_BYTES};
+    const int spool_fd = open_spool();
+
+    open_store(MIB(4), spool_fd);
+    body_init(&body, &store, on_wake, NULL);
+    fill(&body, MIB(1) + 2 * BODY_BLOCK_BYTES);
+    signal(SIGXFSZ, SIG_IGN);
+    cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    append(&body, BODY_BLOCK_BYTES);
+    append(&body, 100);
+    while (body_is_busy(&body)) {
+        cr_assert_geq(ring_turn(ring, NS_PER_SEC), 0);
+    }
+    cr_assert(body.failed);
+    cr_assert_eq(body_room(&body), 0);
+    for (uint64_t offset = 0; offset < body.len; offset += 1021) {
+        check_at(&body, offset);
+    }
+    check_at(&body, body.len - 100);
+    check_at(&body, body.len - 1);
+    cr_assert_eq(body_locate(&body, body.len - 1, SIZE_MAX).len, 1);
     body_fini(&body);
     close_store();
     close(spool_fd);
