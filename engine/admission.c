@@ -10,11 +10,16 @@
 /* Blocks that stay free for bodies that have begun: new requests wait first. */
 #define ADMISSION_BLOCKS_RESERVE 32
 
+/*
+ * Who waits holds blocks, too. When nobody is left who could give any back, the oldest begins all
+ * the same: its bytes move from one block to another.
+ */
 static bool admission_memory_low(const struct shard *shard)
 {
     const struct pool *blocks = &shard->store.blocks;
 
-    return blocks->used + ADMISSION_BLOCKS_RESERVE > blocks->cap;
+    return shard->counters->requests_active > 0 &&
+           blocks->used + ADMISSION_BLOCKS_RESERVE > blocks->cap;
 }
 
 enum admission_result admission_probe(const struct txn *txn)

@@ -16,6 +16,9 @@
 #define CONN_INBOX_RESUME KIB(16)
 #define CONN_LINGER_NS    (5 * NS_PER_SEC)
 
+/* Blocks that no inbox takes: who waits must not have those fail who have begun. */
+#define CONN_BLOCKS_SPARE 16
+
 struct inbox_block {
     struct inbox_block *next;
     uint32_t start;
@@ -100,24 +103,39 @@ void conn_consume(struct conn *conn, size_t len)
     }
 }
 
-/* False when the shard has no block left. */
+static struct inbox_block *conn_inbox_grow(struct conn *conn)
+{
+    const struct pool *blocks = &conn->shard->store.blocks;
+    struct inbox_block *block;
+
+    if (blocks->used + CONN_BLOCKS_SPARE > blocks->cap) {
+        return NULL;
+    }
+    block = (struct inbox_block *)(void *)body_block_take(&conn->shard->store);
+    if (!block) {
+        return NULL;
+    }
+    *block = (struct inbox_block){0};
+    if (conn->inbox_last) {
+        conn->inbox_last->next = block;
+    } else {
+        conn->inbox_first = block;
+    }
+    conn->inbox_last = block;
+    return block;
+}
+
+/* False when the shard has no block to spare. */
 static bool conn_inbox_append(struct conn *conn, struct slice bytes)
 {
     while (bytes.len > 0) {
         struct inbox_block *last = conn->inbox_last;
 
         if (!last || last->end == CONN_INBOX_ROOM) {
-            last = (struct inbox_block *)(void *)body_block_take(&conn->shard->store);
+            last = conn_inbox_grow(conn);
             if (!last) {
                 return false;
             }
-            *last = (struct inbox_block){0};
-            if (conn->inbox_last) {
-                conn->inbox_last->next = last;
-            } else {
-                conn->inbox_first = last;
-            }
-            conn->inbox_last = last;
         }
         const size_t n = MIN_OF(bytes.len, CONN_INBOX_ROOM - last->end);
 

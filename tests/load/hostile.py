@@ -293,8 +293,9 @@ class Careful:
             try:
                 # A small window keeps answers on the engine's side.
                 client = kit.Client(self.engine, receive_buffer=(0, 4096)[turn // 4 % 2])
-                response = client.ask(kit.respmod_heads('AVSCAN', allow) +
-                                      kit.chunked(data + kit.MARKER if bad else data), service='AVSCAN')
+                # A finding behind an early head is remembered with its URL.
+                heads = kit.respmod_heads('AVSCAN', allow, 'http://load.test/%d/%d' % (self.number, turn))
+                response = client.ask(heads + kit.chunked(data + kit.MARKER if bad else data), service='AVSCAN')
                 self.judge(response, data, bad, bool(allow))
                 client.close()
             except kit.wire.WireError as error:

@@ -27,16 +27,12 @@ YOUNG_SECONDS = 1.0  # What a shard had not answered yet is lost no later than t
 FRESH_SECONDS = 3.0  # A connection made right after a kill may have to wait for the new shard.
 
 
-def socket_inodes(port):
-    """Inode of the engine's end of each connection, by the client's port."""
-    inodes = {}
-    with open('/proc/net/tcp', encoding='ascii') as table:
-        next(table)
-        for line in table:
-            fields = line.split()
-            if int(fields[1].rpartition(':')[2], 16) == port and fields[3] == '01':
-                inodes[int(fields[2].rpartition(':')[2], 16)] = fields[9]
-    return inodes
+def socket_inode(engine_port, client_port):
+    """Of the engine's end of a connection; '' when there is none."""
+    with open('/proc/net/tcp', 'rb') as table:
+        text = table.read()
+    at = text.find(b' 0100007F:%04X 0100007F:%04X 01 ' % (engine_port, client_port))
+    return text[at:].split(None, 9)[8].decode() if at >= 0 else ''
 
 
 def holds_inode(pid, inode):
@@ -120,6 +116,7 @@ class Record:
         self.lock = threading.Lock()
         self.stopping = False
         self.answers = 0
+        self.pids = []
         self.fresh = []
         self.wrong = []
         self.failures = []
@@ -127,17 +124,15 @@ class Record:
     def shard_of(self, client_port):
         """The process that has the connection; None when none is found, as happens when it has died."""
         for _ in range(LOOKS):
-            inode = socket_inodes(self.engine.port).get(client_port)
-            for pid in self.pids() if inode else ():
+            inode = socket_inode(self.engine.port, client_port)
+            for pid in self.pids if inode else ():
                 try:
                     if holds_inode(pid, inode):
                         return pid
                 except OSError:
                     continue
+            self.pids = list(self.engine.shard_pids().values())
         return None
-
-    def pids(self):
-        return list(self.engine.shard_pids().values())
 
     def note_answer(self):
         with self.lock:
