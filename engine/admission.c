@@ -8,18 +8,20 @@
 #include "engine/txn.h"
 
 /* Blocks that stay free for bodies that have begun: new requests wait first. */
-#define ADMISSION_BLOCKS_RESERVE 32
+#define ADMISSION_BLOCKS_SPARE 8
 
 /*
  * Who waits holds blocks, too. When nobody is left who could give any back, the oldest begins all
  * the same: its bytes move from one block to another.
  */
-static bool admission_memory_low(const struct shard *shard)
+static bool admission_memory_low(struct shard *shard)
 {
-    const struct pool *blocks = &shard->store.blocks;
-
+    if (!body_store_is_low(&shard->store, ADMISSION_BLOCKS_SPARE)) {
+        return false;
+    }
+    shard_make_room(shard);
     return shard->counters->requests_active > 0 &&
-           blocks->used + ADMISSION_BLOCKS_RESERVE > blocks->cap;
+           body_store_is_low(&shard->store, ADMISSION_BLOCKS_SPARE);
 }
 
 enum admission_result admission_probe(const struct txn *txn)

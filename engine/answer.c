@@ -107,6 +107,10 @@ static bool answer_read_piece(struct txn *txn, const struct body_piece *piece)
     struct answer *answer = &txn->answer;
 
     if (!answer->read_block) {
+        /* What lies in memory comes first and has been sent by now. */
+        answer->read_block = txn->answered ? body_yield_block(&txn->body) : NULL;
+    }
+    if (!answer->read_block) {
         answer->read_block = body_block_take(&txn->shard->store);
         if (!answer->read_block) {
             conn_abort(txn->conn, REASON_no_memory);

@@ -20,6 +20,7 @@ int body_store_open(struct body_store *store, struct ring *ring, struct counters
         .counters = counters,
         .spool_fd = spool_fd,
         .memfd_max = memory_max,
+        .reserve = cap / 4,
     };
     const int r = pool_open(&store->blocks, BODY_BLOCK_BYTES, cap);
 
@@ -50,6 +51,22 @@ uint8_t *body_block_take(struct body_store *store)
     return block;
 }
 
+bool body_store_is_low(const struct body_store *store, uint32_t more)
+{
+    return store->blocks.cap - store->blocks.used <= store->reserve + more;
+}
+
+/* A block for a body: not from the reserve. */
+static uint8_t *body_take(struct body *body)
+{
+    return body_store_is_low(body->store, 0) ? NULL : body_block_take(body->store);
+}
+
+uint8_t *body_yield_block(struct body *body)
+{
+    return body->blocks_len > 0 ? body->blocks[--body->blocks_len] : NULL;
+}
+
 void body_block_give(struct body_store *store, uint8_t *block)
 {
     pool_give(&store->blocks, block);
@@ -64,6 +81,7 @@ void body_init(struct body *body, struct body_store *store, body_wake_fn wake, v
     body->blocks_len = 0;
     body->blocks_done = false;
     body->failed = false;
+    body->front_fd = -1;
     body->memfd = -1;
     body->file_fd = -1;
     body->memfd_base = 0;
@@ -112,6 +130,9 @@ void body_fini(struct body *body)
     if (body->file_fd >= 0) {
         close(body->file_fd);
     }
+    if (body->front_fd >= 0) {
+        close(body->front_fd);
+    }
     body_window_drop(store, body);
     body->store = NULL;
 }
@@ -139,18 +160,88 @@ static void body_open_memfd(struct body *body)
     }
 }
 
+static void body_flush(struct body *body);
+
+/* Without a new block the last one in memory is the file's first: the body gets on with what it
+ * has. */
+static void body_move_last_block(struct body *body)
+{
+    ASSERT(body->len == body_blocks_cap(body));
+    body->fill = body->blocks[--body->blocks_len];
+    body->fill_len = BODY_BLOCK_BYTES;
+    body->file_base = body->len - BODY_BLOCK_BYTES;
+    body->memfd_base = body->file_base;
+    body_flush(body);
+}
+
+/* A file without a name in the spool folder; -1: there is none. */
+static int body_open_spool(const struct body_store *store)
+{
+    return store->spool_fd >= 0 ? openat(store->spool_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)
+                                : -1;
+}
+
+static bool body_write_blocks(const struct body *body, int fd, uint64_t len)
+{
+    for (uint32_t i = 0; i < body->blocks_len; i++) {
+        const uint64_t at = (uint64_t)i * BODY_BLOCK_BYTES;
+        const size_t n = (size_t)MIN_OF((uint64_t)BODY_BLOCK_BYTES, len - at);
+
+        if (pwrite(fd, body->blocks[i], n, (off_t)at) != (ssize_t)n) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool body_evict(struct body *body)
+{
+    const uint64_t len = body->blocks_done ? body->memfd_base : body->len;
+
+    if (body->failed || body->front_fd >= 0 || body->blocks_len < 2 ||
+        len <= body_blocks_cap(body) - BODY_BLOCK_BYTES) {
+        return false;
+    }
+    const int fd = body_open_spool(body->store);
+
+    if (fd < 0) {
+        return false;
+    }
+    if (!body_write_blocks(body, fd, len)) {
+        close(fd);
+        return false;
+    }
+    while (body->blocks_len > 0) {
+        body_block_give(body->store, body->blocks[--body->blocks_len]);
+    }
+    body->front_fd = fd;
+    if (!body->blocks_done) {
+        body->blocks_done = true;
+        body->memfd_base = body->len;
+        counters_add(&body->store->counters->bodies_spilled, 1);
+    }
+    return true;
+}
+
 static bool body_open_file(struct body *body)
 {
     struct body_store *store = body->store;
 
     body->file_base = body->len;
-    if (store->spool_fd >= 0) {
-        body->file_fd = openat(store->spool_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    body->file_fd = body_open_spool(store);
+    if (body->file_fd < 0) {
+        body->failed = true;
+        return false;
     }
-    if (body->file_fd >= 0) {
+    body->fill = body_take(body);
+    if (!body->fill && body->memfd_cap == 0 && body->blocks_len > 0) {
+        body_move_last_block(body);
+        return true;
+    }
+    if (!body->fill) {
         body->fill = body_block_take(store);
     }
-    body->failed = body->file_fd < 0 || !body->fill;
+    body->failed = !body->fill;
     return !body->failed;
 }
 
@@ -164,7 +255,7 @@ size_t body_room(struct body *body)
             return (size_t)(body_blocks_cap(body) - body->len);
         }
         if (body->blocks_len < BODY_BLOCKS_MAX) {
-            body->blocks[body->blocks_len] = body_block_take(body->store);
+            body->blocks[body->blocks_len] = body_take(body);
             if (body->blocks[body->blocks_len]) {
                 body->blocks_len++;
                 return BODY_BLOCK_BYTES;
@@ -181,8 +272,6 @@ size_t body_room(struct body *body)
     return BODY_BLOCK_BYTES - body->fill_len;
 }
 
-static void body_flush(struct body *body);
-
 static void body_on_write(struct ring_op *op, int res)
 {
     struct body *body = CONTAINER_OF(op, struct body, write_op);
@@ -198,17 +287,30 @@ static void body_on_write(struct ring_op *op, int res)
     body->wake(body->wake_ctx);
 }
 
+/* Into the page cache at once. The block is free again, and nothing has to wait in an inbox
+ * meanwhile. */
+static void body_flush_now(struct body *body)
+{
+    const ssize_t n = pwrite(body->file_fd, body->fill, body->fill_len, (off_t)body->flushed);
+
+    if (n != (ssize_t)body->fill_len) {
+        body->failed = true;
+        return;
+    }
+    body->flushed += body->fill_len;
+    body->fill_len = 0;
+}
+
 /* The full block goes to the file if the one before has arrived there. */
 static void body_flush(struct body *body)
 {
-    uint8_t *next;
-
     if (body->failed || body->fill_len < BODY_BLOCK_BYTES || body->busy) {
         return;
     }
-    next = body_block_take(body->store);
+    uint8_t *next = body_take(body);
+
     if (!next) {
-        body->failed = true;
+        body_flush_now(body);
         return;
     }
     body->busy = body->fill;
@@ -311,10 +413,14 @@ struct body_piece body_locate(const struct body *body, uint64_t offset, size_t m
     const uint64_t memfd_end = MIN_OF(body->memfd_base + body->memfd_cap, body->len);
 
     ASSERT(offset < body->len);
+    if (offset < blocks_end && body->front_fd >= 0) {
+        return body_piece_fd(body->front_fd, offset, blocks_end - offset, max);
+    }
     if (offset < blocks_end) {
         const size_t in_block = (size_t)(offset % BODY_BLOCK_BYTES);
         const uint64_t left = MIN_OF(BODY_BLOCK_BYTES - in_block, blocks_end - offset);
 
+        ASSERT(offset / BODY_BLOCK_BYTES < body->blocks_len);
         return body_piece_memory(body->blocks[offset / BODY_BLOCK_BYTES] + in_block, (size_t)left,
                                  max);
     }

@@ -8,7 +8,8 @@
  * then in an unlinked file of the spool folder. Each range has its place, nothing is ever moved.
  * Owner: the transaction; the store (pool, budget, spool folder, window) is the shard's. Blocking:
  * blocks and the memfd never block; the file is written through the ring, two blocks at a time, so
- * body_room may say 0 until a write has completed.
+ * body_room may say 0 until a write has completed. When the pool runs low a body goes to its file
+ * with the blocks it has, so that every body that has begun gets on, however many there are.
  * Limits: blocks of the pool, store->memfd_max for all memfds, the disk. Beyond: body_room is 0 and
  * `failed` is set.
  */
@@ -27,6 +28,7 @@ struct body_store {
     struct pool blocks;
     struct ring *ring;
     struct counters *counters;
+    uint32_t reserve;    /* Blocks that bodies leave to inboxes, heads and pages. */
     int spool_fd;        /* Folder for unlinked files, -1: none. */
     uint64_t memfd_max;  /* Bytes that all memfds together may hold. */
     uint64_t memfd_used; /* Reserved by bodies that have one. */
@@ -46,6 +48,7 @@ struct body {
     uint32_t blocks_len;
     bool blocks_done; /* No further block: the next tier has begun. */
     bool failed;      /* A write failed or there is no room: 551. */
+    int front_fd;     /* Where the blocks went when they were wanted by others; -1: they stay. */
     int memfd;        /* -1: none. */
     uint64_t memfd_base;
     uint64_t memfd_cap;
@@ -68,6 +71,9 @@ void body_store_close(struct body_store *store);
 /* Blocks for others of the shard (inboxes, pages, large heads); NULL when the pool is empty. */
 MUST_CHECK uint8_t *body_block_take(struct body_store *store);
 void body_block_give(struct body_store *store, uint8_t *block);
+
+/* Only the reserve and `more` blocks are left: bodies go to their files, others had better wait. */
+bool body_store_is_low(const struct body_store *store, uint32_t more);
 
 /* `wake` is called when body_room may have changed from 0. */
 void body_init(struct body *body, struct body_store *store, body_wake_fn wake, void *wake_ctx);
@@ -97,6 +103,18 @@ struct body_piece {
 
 /* The longest piece at `offset` (below body_stable) in one place, at most `max` bytes. */
 struct body_piece body_locate(const struct body *body, uint64_t offset, size_t max);
+
+/*
+ * Moves the blocks of a body that waits for its client to a file, at once (into the page cache),
+ * and frees them. False: it has too few, or there is no folder. No send from them may be pending.
+ */
+MUST_CHECK bool body_evict(struct body *body);
+
+/*
+ * Gives away a block of a body whose bytes in memory are not needed any more (sent, and no match is
+ * running); NULL when it has none.
+ */
+MUST_CHECK uint8_t *body_yield_block(struct body *body);
 
 /* Bytes from the front whose place does not change any more while the body grows. */
 uint64_t body_stable(const struct body *body);

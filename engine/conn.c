@@ -14,6 +14,7 @@
 
 #define CONN_INBOX_STOP   BODY_BLOCK_BYTES
 #define CONN_INBOX_RESUME KIB(16)
+#define CONN_PROBE_NS     (5 * NS_PER_SEC)
 #define CONN_LINGER_NS    (5 * NS_PER_SEC)
 
 /* Blocks that no inbox takes: who waits must not have those fail who have begun. */
@@ -149,10 +150,13 @@ static bool conn_inbox_append(struct conn *conn, struct slice bytes)
 
 void conn_set_deadline(struct conn *conn, uint64_t ns)
 {
-    conn->deadline_ns = shard_now(conn->shard) + ns;
+    const uint64_t now_ns = shard_now(conn->shard);
+    const uint64_t due_ns = now_ns + MIN_OF(ns, CONN_PROBE_NS);
+
+    conn->deadline_ns = now_ns + ns;
     /* A later deadline is noticed when the timer fires; only an earlier one moves it. */
-    if (!wheel_timer_is_set(&conn->timer) || conn->timer.due_ns > conn->deadline_ns) {
-        wheel_set(&conn->shard->wheel, &conn->timer, conn->deadline_ns);
+    if (!wheel_timer_is_set(&conn->timer) || conn->timer.due_ns > due_ns) {
+        wheel_set(&conn->shard->wheel, &conn->timer, due_ns);
     }
 }
 
@@ -172,6 +176,7 @@ void conn_reap(struct conn *conn)
         conn_inbox_pop(conn);
     }
     wheel_clear(&shard->wheel, &conn->timer);
+    list_unlink(&conn->thirst_node);
     list_unlink(&conn->node);
     close(conn->fd);
     counters_sub(&shard->counters->connections, 1);
@@ -228,8 +233,6 @@ void conn_linger(struct conn *conn)
     conn->live.len = 0;
     conn_set_deadline(conn, CONN_LINGER_NS);
 }
-
-static void conn_arm(struct conn *conn);
 
 /* Starts receiving again once the inbox has room. */
 static void conn_resume(struct conn *conn)
@@ -300,7 +303,11 @@ static void conn_keep_rest(struct conn *conn)
         conn_abort(conn, REASON_no_memory);
         return;
     }
-    if (conn->inbox_len > CONN_INBOX_STOP && !conn->paused && ring_op_pending(&conn->recv_op)) {
+    const bool waits = body_store_is_low(&conn->shard->store, 0) ||
+                       (conn->txn && !list_is_empty(&conn->txn->wait_node));
+    const size_t most = waits ? 0 : CONN_INBOX_STOP;
+
+    if (conn->inbox_len > most && !conn->paused && ring_op_pending(&conn->recv_op)) {
         conn->paused = true;
         ring_recv_stop(conn->shard->ring, &conn->recv_op);
     }
@@ -360,10 +367,20 @@ static void conn_on_end(struct conn *conn, int res)
     conn_check_end(conn);
 }
 
+static void conn_forget_quench(struct conn *conn)
+{
+    if (conn->quenched) {
+        conn->quenched = false;
+        ASSERT(conn->shard->quenched > 0);
+        conn->shard->quenched--;
+    }
+}
+
 static void conn_on_recv(struct ring_op *op, int res, const uint8_t *data)
 {
     struct conn *conn = CONTAINER_OF(op, struct conn, recv_op);
 
+    conn_forget_quench(conn);
     if (res > 0) {
         conn_on_bytes(conn, slice_from(data, (size_t)res));
     } else {
@@ -373,17 +390,39 @@ static void conn_on_recv(struct ring_op *op, int res, const uint8_t *data)
     conn_reap(conn);
 }
 
-static void conn_arm(struct conn *conn)
+void conn_arm(struct conn *conn)
 {
     ring_recv_start(conn->shard->ring, &conn->recv_op, conn->fd, conn_on_recv);
+}
+
+/*
+ * A reset right behind the last bytes can be lost between two wake-ups of a multishot receive; then
+ * nothing would ever tell of it. Who waits for bytes looks now and then.
+ */
+static void conn_probe(struct conn *conn)
+{
+    uint8_t byte;
+
+    if (conn->state != CONN_OPEN || conn->paused || (conn->txn && !txn_wants_input(conn->txn))) {
+        return;
+    }
+    const ssize_t n = recv(conn->fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT);
+
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+        conn_abort(conn, conn->txn ? REASON_peer_gone : REASON_idle);
+        conn_reap(conn);
+    }
 }
 
 static void conn_on_timer(struct wheel_timer *timer)
 {
     struct conn *conn = CONTAINER_OF(timer, struct conn, timer);
 
-    if (shard_now(conn->shard) < conn->deadline_ns) {
-        wheel_set(&conn->shard->wheel, timer, conn->deadline_ns);
+    const uint64_t now_ns = shard_now(conn->shard);
+
+    if (now_ns < conn->deadline_ns) {
+        wheel_set(&conn->shard->wheel, timer, MIN_OF(conn->deadline_ns, now_ns + CONN_PROBE_NS));
+        conn_probe(conn);
         return;
     }
     if (conn->state == CONN_CLOSING) {
@@ -414,6 +453,7 @@ void conn_open(struct shard *shard, int fd)
     *conn = (struct conn){.shard = shard, .fd = fd, .peer_family = AF_INET};
     conn_take_peer(conn, fd);
     list_append(&shard->open_conns, &conn->node);
+    list_init(&conn->thirst_node);
     wheel_timer_init(&conn->timer, conn_on_timer);
     counters_add(&shard->counters->connections, 1);
     counters_add(&shard->counters->connections_accepted, 1);
@@ -422,5 +462,10 @@ void conn_open(struct shard *shard, int fd)
         counters_add(&shard->counters->connections_over, 1);
     }
     conn_set_deadline(conn, shard->current->config->icap_idle_timeout_ns);
-    conn_arm(conn);
+    /* What it sends may come at once, half a megabyte of it, before it can be told to wait. */
+    if (body_store_is_low(&shard->store, SHARD_BLOCKS_SPARE)) {
+        list_append(&shard->thirsty, &conn->thirst_node);
+    } else {
+        conn_arm(conn);
+    }
 }

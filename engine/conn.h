@@ -32,7 +32,8 @@ enum conn_state {
 struct conn {
     struct list_node node; /* In shard->open_conns. */
     struct shard *shard;
-    struct txn *txn; /* NULL between requests. */
+    struct list_node thirst_node; /* In shard->thirsty: not read until there is memory. */
+    struct txn *txn;              /* NULL between requests. */
     struct ring_op recv_op;
     struct wheel_timer timer;
     uint64_t
@@ -50,11 +51,15 @@ struct conn {
     uint8_t state;
     bool paused;     /* Receiving was stopped because the inbox is full. */
     bool peer_ended; /* The client has shut down its side. */
+    bool quenched;   /* Read again after thirst: its first bytes have not come yet. */
     bool over_limit; /* Accepted beyond icap.max_connections. */
 };
 
 /* Takes over `fd`; closes it when no slot is free. */
 void conn_open(struct shard *shard, int fd);
+
+/* Begins to receive; a new connection does so at once or when the shard has memory again. */
+void conn_arm(struct conn *conn);
 
 /* Runs transactions as far as the bytes go. The only way into the steps. */
 void conn_run(struct conn *conn);

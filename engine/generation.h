@@ -43,7 +43,8 @@ struct generation_service {
 struct generation {
     struct list_node node;
     uint64_t number;
-    uint32_t pins; /* Requests that use it, and one for being current. */
+    uint64_t superseded_ns; /* When a newer one took over. */
+    uint32_t pins;          /* Requests that use it, and one for being current. */
     const struct generation_file *file;
     const struct config *config;
     struct defs_image image;

@@ -25,6 +25,12 @@
 /* With one more line of the longest kind behind it this is still under 4 KiB. */
 #define SHARD_ACCESS_FLUSH 512
 
+/* What one connection can bring in one turn: receive buffers of one wake-up. */
+#define SHARD_BURST_BLOCKS 8
+
+/* Bodies that are moved to files in one go: a megabyte each, into the page cache. */
+#define SHARD_EVICTIONS 4
+
 /* Old generations that requests may hold; a further image waits for the supervisor's next try. */
 #define SHARD_GENERATIONS_MAX 8
 
@@ -281,10 +287,36 @@ static void shard_use(struct shard *shard, struct generation *generation)
     counters_add(&shard->counters->swaps, 1);
     shard->current = generation;
     if (old) {
+        old->superseded_ns = shard_now(shard);
         shard_unpin(shard, old);
     }
     shard_listen(shard);
     counters_set(&shard->start.pages[shard->start.index].serving, generation->number);
+}
+
+/*
+ * All generations that may be held are held: a client that drips bytes could keep new definitions
+ * away for ever. Who is on the oldest for longer than a scan may take is cut off.
+ */
+static void shard_free_oldest(struct shard *shard)
+{
+    const struct generation *oldest =
+        CONTAINER_OF(shard->generations.next, struct generation, node);
+    struct list_node *pos;
+    struct list_node *after;
+
+    if (oldest == shard->current ||
+        shard_now(shard) - oldest->superseded_ns < oldest->config->limits_time_ns) {
+        return;
+    }
+    list_for_each_safe (pos, after, &shard->open_conns) {
+        struct conn *conn = CONTAINER_OF(pos, struct conn, node);
+
+        if (conn->txn && conn->txn->generation == oldest) {
+            conn_abort(conn, REASON_old_definitions);
+            conn_reap(conn);
+        }
+    }
 }
 
 static void shard_adopt(struct shard *shard, const struct message *message, const int *fds,
@@ -296,6 +328,7 @@ static void shard_adopt(struct shard *shard, const struct message *message, cons
     if (fds_len != 2) {
         answer.result = -EPROTO;
     } else if (counters_read(&shard->counters->generations) >= SHARD_GENERATIONS_MAX) {
+        shard_free_oldest(shard);
         answer.result = -EBUSY;
     } else {
         answer.result = generation_new(&generation, fds[0], fds[1], shard->start.connections_max);
@@ -403,6 +436,53 @@ static void shard_run_work(struct shard *shard)
     }
 }
 
+void shard_make_room(struct shard *shard)
+{
+    unsigned left = SHARD_EVICTIONS;
+    struct list_node *pos;
+    struct list_node *after;
+    struct list_node moved;
+
+    list_init(&moved);
+    list_for_each_safe (pos, after, &shard->open_conns) {
+        struct txn *txn = CONTAINER_OF(pos, struct conn, node)->txn;
+
+        if (left == 0) {
+            break;
+        }
+        if (txn && txn_yields_memory(txn)) {
+            /* Behind the others: the next search begins with those that still have some. */
+            list_unlink(pos);
+            list_append(&moved, pos);
+            left--;
+        }
+    }
+    while ((pos = list_pop(&moved))) {
+        list_append(&shard->open_conns, pos);
+    }
+}
+
+/* Reads connections that waited for memory, as many as it lasts for: each may bring a burst. */
+static void shard_quench(struct shard *shard)
+{
+    while (!list_is_empty(&shard->thirsty)) {
+        const uint32_t expected = SHARD_BLOCKS_SPARE + shard->quenched * SHARD_BURST_BLOCKS;
+        const bool last_hope = shard->counters->requests_active == 0 && shard->quenched == 0;
+
+        if (body_store_is_low(&shard->store, expected)) {
+            shard_make_room(shard);
+        }
+        if (body_store_is_low(&shard->store, expected) && !last_hope) {
+            return;
+        }
+        struct conn *conn = CONTAINER_OF(list_pop(&shard->thirsty), struct conn, thirst_node);
+
+        conn->quenched = true;
+        shard->quenched++;
+        conn_arm(conn);
+    }
+}
+
 static bool shard_is_finished(const struct shard *shard)
 {
     return shard->draining && (list_is_empty(&shard->open_conns) || shard->now_ns > shard->bye_ns);
@@ -426,6 +506,7 @@ static int shard_loop(struct shard *shard)
         wheel_run(&shard->wheel, shard_now(shard));
         shard_run_work(shard);
         admission_run(shard);
+        shard_quench(shard);
         shard_flush_access(shard);
         shard_update_date(shard);
         shard->counters->log_lost = log_lost();
@@ -489,6 +570,7 @@ static void shard_init(struct shard *shard, const struct shard_start *start)
     list_init(&shard->work);
     list_init(&shard->waiting);
     list_init(&shard->open_conns);
+    list_init(&shard->thirsty);
     shard->now_ns = clock_now_ns();
     wheel_init(&shard->wheel, shard->now_ns);
     shard->access = text_over(shard->access_room, sizeof(shard->access_room));

@@ -19,6 +19,9 @@
 
 #define SHARD_LISTENERS_MAX CONFIG_LIST_MAX
 
+/* Blocks above the bodies' reserve that are left before new connections are read no more. */
+#define SHARD_BLOCKS_SPARE 64
+
 struct shard_start {
     unsigned index;
     unsigned shards; /* Of the whole engine. */
@@ -53,6 +56,8 @@ struct shard {
     struct list_node work;    /* Transactions with a slice of work left. */
     struct list_node waiting; /* Transactions that wait for admission, oldest first. */
     struct list_node open_conns;
+    uint32_t quenched;        /* Connections whose burst is expected. */
+    struct list_node thirsty; /* Connections that are not read yet for want of memory. */
     struct shard_listener listeners[SHARD_LISTENERS_MAX];
     struct ring_op channel_op;
     uint64_t now_ns; /* Read once a turn, see shard_now. */
@@ -93,6 +98,9 @@ void shard_unpin(struct shard *shard, struct generation *generation);
 struct slice shard_date(struct shard *shard);
 
 struct txn;
+
+/* Has a few bodies that wait for their clients give their blocks to others. */
+void shard_make_room(struct shard *shard);
 
 /* One line for the access log, if there is one. */
 void shard_log_access(struct shard *shard, const struct txn *txn);

@@ -159,6 +159,9 @@ bool txn_wants_input(const struct txn *txn);
 /* The connection's deadline has passed while this transaction ran. */
 void txn_on_deadline(struct txn *txn);
 
+/* Its body waits for the client and has given its blocks away. */
+bool txn_yields_memory(struct txn *txn);
+
 /* For the steps' files. */
 static inline enum txn_flow txn_goto(struct txn *txn, enum txn_step_id step)
 {

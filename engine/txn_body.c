@@ -35,6 +35,12 @@ static void txn_on_body_wake(void *ctx)
     conn_run(txn->conn);
 }
 
+bool txn_yields_memory(struct txn *txn)
+{
+    return txn->step == TXN_STEP_body && txn->body.store && answer_is_quiet(&txn->answer) &&
+           body_evict(&txn->body);
+}
+
 static bool txn_early_wanted(const struct txn *txn)
 {
     const struct config *config = txn->generation->config;

@@ -7,6 +7,7 @@
 Which shard a connection is on is read from /proc: the engine's end of it is among the shard's descriptors.
 """
 
+import math
 import os
 import random
 import signal
@@ -22,8 +23,7 @@ SHARDS = 2
 WORKERS = 16
 KILLS = 6
 PAUSE_SECONDS = 0.7
-LOOKS = 4            # The table of sockets is read in pieces: one that moves meanwhile is not seen.
-YOUNG_SECONDS = 1.0  # What a shard had not answered yet is lost no later than this after its end.
+LOOKS = 2            # The shard may be newer than what is known of shards.
 FRESH_SECONDS = 3.0  # A connection made right after a kill may have to wait for the new shard.
 
 
@@ -62,11 +62,13 @@ class Worker:
         while not self.record.stopping:
             started = time.monotonic()
             pid = None
+            looked_at = math.inf
             try:
                 client = kit.Client(self.engine)
                 self.ask(client)
                 fresh = time.monotonic() - started
                 pid = self.record.shard_of(client.sock.getsockname()[1])
+                looked_at = time.monotonic()
                 self.record.note_fresh(fresh)
                 for _ in range(self.random.randrange(20, 400)):
                     if self.record.stopping:
@@ -74,7 +76,7 @@ class Worker:
                     self.ask(client)
                 client.close()
             except (OSError, wire.WireError) as error:
-                self.record.note_failure(started, pid, error)
+                self.record.note_failure(started, looked_at, pid, error)
 
     def ask(self, client):
         size = self.random.choice((10, 3000, 3000, 120000))
@@ -146,9 +148,10 @@ class Record:
         with self.lock:
             self.wrong.append(text)
 
-    def note_failure(self, connected_at, pid, error):
+    def note_failure(self, connected_at, looked_at, pid, error):
+        text = '%s: %s' % (type(error).__name__, error)
         with self.lock:
-            self.failures.append((time.monotonic(), connected_at, pid, '%s: %s' % (type(error).__name__, error)))
+            self.failures.append((pid, connected_at, looked_at, time.monotonic(), text))
 
 
 class Kill:
@@ -160,13 +163,12 @@ class Kill:
         self.dead_at = time.monotonic()
 
     def explains(self, failure):
-        """Its own connections, and those that died so young that nobody had looked where they were."""
-        failed_at, connected_at, pid, text = failure
+        """Its own connections, and those that were lost before anybody had found out whose they were."""
+        pid, connected_at, looked_at, failed_at, text = failure
         lost = 'reset' in text.lower() or 'closed' in text or 'Broken pipe' in text
         if not lost or failed_at < self.at:
             return False
-        young = pid is None and connected_at < self.dead_at and failed_at < self.dead_at + YOUNG_SECONDS
-        return pid == self.pid or young
+        return pid == self.pid or pid is None and connected_at < self.dead_at and looked_at > self.at
 
 
 def is_alive(pid):
@@ -195,6 +197,7 @@ def main():
         client.close()
         servers.wait_until(lambda: kills[-1].pid not in engine.shard_pids().values()
                            and len(engine.shard_pids()) == SHARDS, 5)
+        record.pids = list(engine.shard_pids().values())
         servers.wait_until(lambda seen=answers: record.answers > seen, 5)
         checks.check(record.answers > answers and len(engine.shard_pids()) == SHARDS,
                      'shard %d is replaced, answers go on' % (i % SHARDS))
@@ -205,8 +208,8 @@ def main():
     status = engine.control('status')
 
     print('%d answers on %d connections; failed: %s' % (record.answers, len(record.fresh), ', '.join(
-        '%d by kill %d' % (sum(kill.pid == f[2] for f in record.failures), i + 1) for i, kill in enumerate(kills))
-        + ', %d while they were young' % sum(f[2] is None for f in record.failures)))
+        '%d by kill %d' % (sum(kill.pid == f[0] for f in record.failures), i + 1) for i, kill in enumerate(kills))
+        + ', %d too young to know' % sum(f[0] is None for f in record.failures)))
     checks.none(record.wrong, 'every answer is right')
     checks.none([f for f in record.failures if not any(kill.explains(f) for kill in kills)],
                 'only connections of a killed shard failed')

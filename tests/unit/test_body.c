@@ -212,7 +212,7 @@ Test(body, an_empty_pool_sends_bodies_to_the_next_place)
     unsigned taken_len = 0;
 
     open_store(MIB(64), -1);
-    while (taken_len + 2 < store.blocks.cap) {
+    while (store.blocks.used + store.reserve + 1 < store.blocks.cap) {
         taken[taken_len] = body_block_take(&store);
         cr_assert_not_null(taken[taken_len]);
         taken_len++;
@@ -228,6 +228,59 @@ Test(body, an_empty_pool_sends_bodies_to_the_next_place)
         body_block_give(&store, taken[--taken_len]);
     }
     close_store();
+}
+
+Test(body, gets_on_with_one_block_when_the_pool_is_low)
+{
+    static struct body body;
+    static uint8_t *taken[64];
+    const int spool_fd = open_spool();
+    unsigned taken_len = 0;
+
+    open_store(MIB(4), spool_fd);
+    while (store.blocks.used + store.reserve + 1 < store.blocks.cap) {
+        taken[taken_len] = body_block_take(&store);
+        cr_assert_not_null(taken[taken_len]);
+        taken_len++;
+    }
+    body_init(&body, &store, on_wake, NULL);
+    fill(&body, MIB(3) + 777);
+    cr_assert_not(body.failed);
+    cr_assert_lt(body.memfd, 0);
+    cr_assert_eq(store.blocks.cap - store.blocks.used, store.reserve, "one block, not the reserve");
+    for (uint64_t offset = 0; offset < body.len; offset += 30011) {
+        check_at(&body, offset);
+    }
+    body_fini(&body);
+    while (taken_len > 0) {
+        body_block_give(&store, taken[--taken_len]);
+    }
+    close_store();
+    close(spool_fd);
+}
+
+Test(body, gives_its_blocks_away_and_keeps_every_byte)
+{
+    static struct body body;
+    const int spool_fd = open_spool();
+
+    open_store(MIB(64), spool_fd);
+    body_init(&body, &store, on_wake, NULL);
+    fill(&body, KIB(40));
+    cr_assert_not(body_evict(&body), "one block is too few");
+    fill(&body, KIB(200) + 5);
+    cr_assert(body_evict(&body));
+    cr_assert_not(body_evict(&body), "once is enough");
+    cr_assert_eq(store.blocks.used, 1, "only the window is left");
+    fill(&body, MIB(2));
+    for (uint64_t offset = 0; offset < body.len; offset += 30011) {
+        check_at(&body, offset);
+    }
+    check_at(&body, KIB(200) + 4);
+    check_at(&body, KIB(200) + 5);
+    body_fini(&body);
+    close_store();
+    close(spool_fd);
 }
 
 Test(body, pieces_say_where_the_bytes_are)
