@@ -15,8 +15,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/*
+ * A megabyte of receive buffers stays in the second-level cache; four cost 2 % of the requests a
+ * second, half a megabyte runs dry with a thousand busy connections.
+ */
 #define SHARD_RING_ENTRIES   512
-#define SHARD_RECV_BUFS      256
+#define SHARD_RECV_BUFS      64
 #define SHARD_RECV_BUF_BYTES KIB(16)
 
 /* A drain ends at the latest after this; what runs then is cut off. */
