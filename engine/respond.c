@@ -71,21 +71,43 @@ static struct text *respond_begin(struct txn *txn, unsigned status)
     return text;
 }
 
+static void respond_end_null_body(struct text *text)
+{
+    reply_put_encapsulated(text, ICAP_SECTION_REQ_HDR, 0, ICAP_SECTION_NULL_BODY);
+    reply_end_head(text);
+}
+
+/* An answer outgrew its room, which is a defect of ours: a 500 takes its place, the shard goes on.
+ */
+static void respond_defect(struct txn *txn)
+{
+    struct answer *answer = &txn->answer;
+    struct text *text = &answer->text;
+
+    LOG_ERR("%s: an answer of over %zu bytes of heads (status %u)", conn_peer(txn->conn), text->cap,
+            txn->status);
+    reason_count(txn->shard->counters, REASON_internal);
+    text->len = answer->text_sent;
+    text->overflowed = false;
+    answer->parts_len = answer->parts_sent;
+    answer->echo = false;
+    txn->closes = true;
+    respond_begin(txn, 500);
+    respond_end_null_body(text);
+    ASSERT(!text->overflowed);
+}
+
 /* The answer is whole: nothing but the kept body may follow. */
 static void respond_finish(struct txn *txn)
 {
-    ASSERT(!txn->answer.text.overflowed);
+    if (UNLIKELY(txn->answer.text.overflowed)) {
+        respond_defect(txn);
+    }
     txn->answered = true;
     txn->answer.final = true;
     /* Whatever the client was waited for before: now it is to take the answer. */
     conn_set_deadline(txn->conn, txn->generation->config->icap_progress_timeout_ns);
     answer_pump(txn);
-}
-
-static void respond_end_null_body(struct text *text)
-{
-    reply_put_encapsulated(text, ICAP_SECTION_REQ_HDR, 0, ICAP_SECTION_NULL_BODY);
-    reply_end_head(text);
 }
 
 void respond_continue(struct txn *txn)
