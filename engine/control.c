@@ -319,10 +319,8 @@ static void control_on_line(struct control_client *client, struct supervisor *su
     json_decref(request);
 }
 
-void control_on_client(struct control *control, struct control_client *client,
-                       struct supervisor *supervisor)
+void control_on_client(struct control_client *client, struct supervisor *supervisor)
 {
-    (void)control;
     const ssize_t n = recv(client->fd, client->line + client->len,
                            sizeof(client->line) - 1 - client->len, MSG_DONTWAIT);
 

@@ -35,8 +35,7 @@ MUST_CHECK bool control_open(struct control *control, const char *path);
 void control_close(struct control *control);
 
 void control_on_accept(struct control *control);
-void control_on_client(struct control *control, struct control_client *client,
-                       struct supervisor *supervisor);
+void control_on_client(struct control_client *client, struct supervisor *supervisor);
 
 /* Answers everybody who waits for a reload; `error` NULL: it was done. */
 void control_tell_reload(struct control *control, const struct supervisor *supervisor, bool changed,

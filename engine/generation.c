@@ -14,6 +14,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* OPTIONS of these services have the attribute list as their body. */
+static bool generation_lists_categories(const struct service *service)
+{
+    return (service->scans & (SERVICE_SCAN_URL | SERVICE_SCAN_DDR)) != 0;
+}
+
 static void generation_put_transfer(struct text *text, const struct config *config)
 {
     /* Guide, Table 3-6: what to preview and what to send whole. */
@@ -37,7 +43,6 @@ static void generation_put_options(const struct generation *generation,
                                    const struct service *service, struct text *text)
 {
     const struct generation_file *file = generation->file;
-    const bool listed = (service->scans & (SERVICE_SCAN_URL | SERVICE_SCAN_DDR)) != 0;
 
     text_printf(text, "Methods: %s\r\n", service->methods);
     text_printf(text, "Service: Baleen/%s\r\n", BALEEN_VERSION);
@@ -48,7 +53,7 @@ static void generation_put_options(const struct generation *generation,
     TEXT_PUT(text, "X-Allow-Out: X-Outer-Container-Is-Mime, X-Infection-Found\r\n"
                    "X-Allow-Out: X-Definition-Info, X-AV-License\r\n"
                    "X-Allow-Out: X-Violations-Found\r\n");
-    if (listed) {
+    if (generation_lists_categories(service)) {
         TEXT_PUT(text, "X-Allow-Out: X-Attribute\r\n");
     }
 }
@@ -63,7 +68,7 @@ static void generation_put_options_end(const struct generation *generation, stru
 static void generation_put_options_last(const struct service *service, struct text *text)
 {
     TEXT_PUT(text, "X-Include: X-Client-IP, X-Client-Username\r\n");
-    if (service->scans & (SERVICE_SCAN_URL | SERVICE_SCAN_DDR)) {
+    if (generation_lists_categories(service)) {
         TEXT_PUT(text, "Opt-Body-Type: Attribute-List\r\n");
     }
 }
@@ -110,7 +115,7 @@ static void generation_write_service(struct generation *generation, enum service
     out->options_end = generation_cut(&text, &from);
     generation_put_options_last(service, &text);
     out->options_last = generation_cut(&text, &from);
-    if (service->scans & (SERVICE_SCAN_URL | SERVICE_SCAN_DDR)) {
+    if (generation_lists_categories(service)) {
         generation_put_attributes(service, &text);
     }
     out->attributes = generation_cut(&text, &from);

@@ -70,7 +70,6 @@ struct shard {
     char date[CONFIG_NAME_CAP]; /* "Date: ...\r\n" of date_sec. */
     size_t date_len;
     bool draining;
-    bool stopped;
     bool notified_busy; /* The threshold was logged and not yet left again. */
     uint64_t bye_ns;    /* Draining ends here at the latest. */
     bool listening;     /* The accepts are armed. */

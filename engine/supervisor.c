@@ -653,7 +653,7 @@ static void supervisor_turn(struct supervisor *supervisor)
         struct control_client *client = &control->clients[i];
 
         if (polls[POLL_CLIENTS + i].revents && client->fd == polls[POLL_CLIENTS + i].fd) {
-            control_on_client(control, client, supervisor);
+            control_on_client(client, supervisor);
         }
     }
     supervisor_run_timers(supervisor);

@@ -238,7 +238,7 @@ void txn_set_violation(struct txn *txn, enum match_kind kind, const char *name)
     };
 }
 
-static bool txn_deletes(const struct txn *txn)
+bool txn_deletes(const struct txn *txn)
 {
     return txn->action == CONFIG_ACTION_SCANDELETE || txn->action == CONFIG_ACTION_SCANREPAIRDELETE;
 }
@@ -301,24 +301,33 @@ static void txn_detect_mime(struct txn *txn)
     }
 }
 
-enum txn_flow txn_decide(struct txn *txn, enum txn_verdict verdict)
+void txn_settle(struct txn *txn)
 {
     struct counters *counters = txn->shard->counters;
 
-    txn->verdict = verdict;
-    txn_detect_mime(txn);
     txn_scan_end(txn);
     admission_leave(txn);
-    if (verdict == TXN_FOUND) {
-        txn->disposition = txn_deletes(txn) && txn->request.method == ICAP_METHOD_RESPMOD ? 2 : 0;
+    if (txn->verdict == TXN_FOUND) {
         counters_add(&counters->verdict_infected, 1);
         txn_log_finding(txn);
-        if (txn->early_head) {
-            return txn_found_too_late(txn);
-        }
     } else {
-        counters_add(verdict == TXN_CLEAN ? &counters->verdict_clean : &counters->verdict_skipped,
-                     1);
+        counters_add(
+            txn->verdict == TXN_CLEAN ? &counters->verdict_clean : &counters->verdict_skipped, 1);
+    }
+}
+
+enum txn_flow txn_decide(struct txn *txn, enum txn_verdict verdict)
+{
+    const bool found = verdict == TXN_FOUND;
+
+    txn->verdict = verdict;
+    txn_detect_mime(txn);
+    if (found) {
+        txn->disposition = txn_deletes(txn) && txn->request.method == ICAP_METHOD_RESPMOD ? 2 : 0;
+    }
+    txn_settle(txn);
+    if (found && txn->early_head) {
+        return txn_found_too_late(txn);
     }
     respond_verdict(txn);
     return txn_goto(txn, TXN_STEP_drain);

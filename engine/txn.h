@@ -111,7 +111,6 @@ struct txn {
     bool preview_open; /* The preview has not ended yet. */
     bool continued;    /* 100 Continue was sent. */
     bool scanning;     /* `match` is running. */
-    bool keeping;      /* Body bytes are kept for an echo. */
     bool whole_echo;   /* The echo goes out as one chunk and its end apart, see answer.h. */
     bool early_head;   /* The head has gone out before the verdict. */
     bool answered;     /* The final answer is composed. */
@@ -174,6 +173,15 @@ enum txn_flow txn_refuse(struct txn *txn, enum reason_id id);
 
 /* The verdict is there: composes the answer and goes on to drain what is left. */
 enum txn_flow txn_decide(struct txn *txn, enum txn_verdict verdict);
+
+/*
+ * The verdict stands: matching ends, the request is not active any more, and what was found is
+ * counted and logged.
+ */
+void txn_settle(struct txn *txn);
+
+/* The action is one that deletes what is infected. */
+bool txn_deletes(const struct txn *txn);
 
 /* Puts the transaction on the list of work to be continued in a later turn. */
 void txn_work_later(struct txn *txn);

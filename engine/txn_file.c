@@ -224,26 +224,13 @@ enum txn_flow txn_step_file_read(struct txn *txn)
 
 static enum txn_flow txn_file_answer(struct txn *txn)
 {
-    struct counters *counters = txn->shard->counters;
-
-    txn_scan_end(txn);
-    admission_leave(txn);
-    if (txn->verdict == TXN_FOUND) {
-        counters_add(&counters->verdict_infected, 1);
-        txn_log_finding(txn);
-    } else {
-        counters_add(
-            txn->verdict == TXN_CLEAN ? &counters->verdict_clean : &counters->verdict_skipped, 1);
-    }
+    txn_settle(txn);
     respond_file_verdict(txn);
     return txn_goto(txn, TXN_STEP_drain);
 }
 
 enum txn_flow txn_step_file_verdict(struct txn *txn)
 {
-    const bool deletes =
-        txn->action == CONFIG_ACTION_SCANDELETE || txn->action == CONFIG_ACTION_SCANREPAIRDELETE;
-
     if (txn->verdict == TXN_UNDECIDED && txn->scanning) {
         switch (match_body_end(&txn->match, &txn->finding)) {
         case MATCH_AGAIN:
@@ -267,7 +254,7 @@ enum txn_flow txn_step_file_verdict(struct txn *txn)
     if (txn->verdict == TXN_UNDECIDED) {
         txn->verdict = TXN_SKIPPED;
     }
-    if (txn->verdict == TXN_FOUND && deletes && txn->finding.kind == MATCH_VIRUS) {
+    if (txn->verdict == TXN_FOUND && txn_deletes(txn) && txn->finding.kind == MATCH_VIRUS) {
         txn->file.stage = FILE_STAGE_BEGIN;
         return txn_goto(txn, TXN_STEP_file_delete);
     }
