@@ -352,6 +352,7 @@ static int body_add_signature(const struct body_job *job, uint32_t cluster_first
         .offset = job->offset.at,
         .shift = job->offset.shift,
         .threat = job->threat,
+        .logic = PROGRAM_NONE,
         .cluster_first = cluster_first,
         .cluster_len = (uint32_t)job->pattern->clusters.len,
         .trigger_cluster = PROGRAM_NONE,

@@ -19,6 +19,8 @@ enum match_build_status {
     MATCH_BUILD_BAD_HASH,
     MATCH_BUILD_UNSUPPORTED, /* Legal, but of a kind this engine does not match; the error says
                                 which. */
+    MATCH_BUILD_BAD_EXPRESSION,
+    MATCH_BUILD_SLOW, /* Taken; the error says what makes it slow. */
 };
 
 /* Attributes of a name (threats.tsv). */
@@ -54,6 +56,83 @@ MUST_CHECK int match_builder_add_body(struct match_builder *builder, struct slic
  */
 MUST_CHECK int match_builder_add_hash(struct match_builder *builder, struct slice name,
                                       struct slice hex, uint64_t size, bool allow);
+
+/* ---- Signatures with logic ---- */
+
+/* What must hold beside the expression. Zero-initialised fields with a max of 0 do not matter. */
+struct match_conditions {
+    bool has_size;
+    bool has_entry;
+    bool has_sections;
+    uint64_t size_min;
+    uint64_t size_max;
+    uint64_t entry_min;
+    uint64_t entry_max;
+    uint32_t sections_min;
+    uint32_t sections_max;
+    uint16_t container; /* enum cl_type; CL_TYPE_NONE when it does not matter. */
+    const uint16_t *intermediates;
+    size_t intermediates_len;
+};
+
+/* A ClamAV logical signature (.ldb). Expression and subsignatures as they stand in the line. */
+struct match_logical {
+    struct slice name;
+    unsigned target;
+    struct match_conditions conditions;
+    struct slice expression;
+    const struct slice *subsignatures;
+    size_t subsignatures_len;
+};
+
+/* Negative errno, or an enum match_build_status. */
+MUST_CHECK int match_builder_add_logical(struct match_builder *builder,
+                                         const struct match_logical *logical);
+
+/*
+ * Which parts of a rule a body must have. A node of children says: at least `need` of them; a node
+ * without children and with `part` NONE says nothing (it may hold without any part). Children have
+ * higher indices than their parent; node 0 is the outermost.
+ */
+struct match_need {
+    uint32_t need;
+    uint32_t first; /* Children, consecutive. */
+    uint32_t len;
+    uint32_t part; /* Index of a part, or UINT32_MAX. */
+};
+
+/*
+ * A rule that somebody else decides (libyara) once a body has the parts that it needs. Parts are
+ * body signatures in ClamAV's hexadecimal language with the modifiers of logical signatures
+ * ("4d5a??90::i"); they may match more than the rule's own strings, never less.
+ */
+struct match_rule {
+    struct slice name; /* Reported as it stands. */
+    uint32_t ruleset;  /* What match_builder_add_ruleset gave. */
+    const struct slice *parts;
+    size_t parts_len;
+    const struct match_need *needs;
+    size_t needs_len;
+    uint32_t magic_mask; /* As in layout_logic. */
+    uint32_t magic_value;
+    uint64_t size_max; /* UINT64_MAX: any. */
+};
+
+/* Takes rules as libyara serialises them; `*out_ruleset` is for match_rule. */
+MUST_CHECK int match_builder_add_ruleset(struct match_builder *builder, struct slice rules,
+                                         uint32_t *out_ruleset);
+/* MATCH_BUILD_SLOW: taken, but nothing rare speaks for it, so every body has to be looked at. */
+MUST_CHECK int match_builder_add_rule(struct match_builder *builder, const struct match_rule *rule);
+
+/* ---- Parts of executables ---- */
+
+/* Hash of a section's raw data (.mdb, .msb). */
+MUST_CHECK int match_builder_add_section_hash(struct match_builder *builder, struct slice name,
+                                              struct slice hex, uint64_t size);
+
+/* Hash of the normalised list of imports (.imp). `size` is the list's length, UINT64_MAX any. */
+MUST_CHECK int match_builder_add_imports_hash(struct match_builder *builder, struct slice name,
+                                              struct slice hex, uint64_t size);
 
 /* How many signatures were taken. */
 uint32_t match_builder_len(const struct match_builder *builder);

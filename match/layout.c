@@ -7,10 +7,15 @@
 
 static_assert(sizeof(struct program_op) == 16, "part of the format");
 static_assert(sizeof(struct program_cluster) == 40, "part of the format");
-static_assert(sizeof(struct program_signature) == 48, "part of the format");
+static_assert(sizeof(struct program_signature) == 56, "part of the format");
 static_assert(sizeof(struct layout_direct) == 40, "part of the format");
 static_assert(sizeof(struct layout_size) == 24, "part of the format");
 static_assert(sizeof(struct layout_digest) == 40, "part of the format");
+static_assert(sizeof(struct layout_logic) == 80, "part of the format");
+static_assert(sizeof(struct layout_part) == 20, "part of the format");
+static_assert(sizeof(struct layout_node) == 16, "part of the format");
+static_assert(sizeof(struct layout_compare) == 40, "part of the format");
+static_assert(sizeof(struct layout_regex) == 40, "part of the format");
 
 size_t layout_item_bytes(enum layout_section section)
 {
@@ -30,6 +35,16 @@ size_t layout_item_bytes(enum layout_section section)
         [LAYOUT_DIGESTS] = sizeof(struct layout_digest),
         [LAYOUT_THREATS] = sizeof(struct layout_threat),
         [LAYOUT_STRINGS] = 1,
+        [LAYOUT_LOGICS] = sizeof(struct layout_logic),
+        [LAYOUT_PARTS] = sizeof(struct layout_part),
+        [LAYOUT_NODES] = sizeof(struct layout_node),
+        [LAYOUT_COMPARES] = sizeof(struct layout_compare),
+        [LAYOUT_REGEXES] = sizeof(struct layout_regex),
+        [LAYOUT_GROUPS] = sizeof(struct layout_group),
+        [LAYOUT_GROUP_LISTS] = sizeof(uint32_t),
+        [LAYOUT_ALWAYS] = sizeof(uint32_t),
+        [LAYOUT_TYPES] = sizeof(uint16_t),
+        [LAYOUT_RULESETS] = sizeof(struct layout_ruleset),
     };
 
     return bytes[section];
@@ -90,6 +105,16 @@ static void layout_point(struct layout *layout)
     layout->digests = layout_section_at(layout, LAYOUT_DIGESTS);
     layout->threats = layout_section_at(layout, LAYOUT_THREATS);
     layout->strings = layout_section_at(layout, LAYOUT_STRINGS);
+    layout->logics = layout_section_at(layout, LAYOUT_LOGICS);
+    layout->parts = layout_section_at(layout, LAYOUT_PARTS);
+    layout->nodes = layout_section_at(layout, LAYOUT_NODES);
+    layout->compares = layout_section_at(layout, LAYOUT_COMPARES);
+    layout->regexes = layout_section_at(layout, LAYOUT_REGEXES);
+    layout->groups = layout_section_at(layout, LAYOUT_GROUPS);
+    layout->group_lists = layout_section_at(layout, LAYOUT_GROUP_LISTS);
+    layout->always = layout_section_at(layout, LAYOUT_ALWAYS);
+    layout->types = layout_section_at(layout, LAYOUT_TYPES);
+    layout->rulesets = layout_section_at(layout, LAYOUT_RULESETS);
 }
 
 /* ---- Programs ---- */

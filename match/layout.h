@@ -14,11 +14,11 @@
 #include "match/program.h"
 
 #define LAYOUT_MAGIC   "BALMATCH"
-#define LAYOUT_VERSION 1
+#define LAYOUT_VERSION 2
 #define LAYOUT_ALIGN   64
 
 enum layout_section {
-    LAYOUT_SIGNATURES, /* struct program_signature */
+    LAYOUT_SIGNATURES, /* struct program_signature: those that stand alone, then parts of logics. */
     LAYOUT_CLUSTERS,   /* struct program_cluster */
     LAYOUT_OPS,        /* struct program_op */
     LAYOUT_BRANCHES,   /* struct program_branch */
@@ -33,6 +33,16 @@ enum layout_section {
     LAYOUT_DIGESTS,       /* struct layout_digest, ordered by kind, size and digest. */
     LAYOUT_THREATS,       /* struct layout_threat */
     LAYOUT_STRINGS,       /* Text with NULs. */
+    LAYOUT_LOGICS,        /* struct layout_logic */
+    LAYOUT_PARTS,         /* struct layout_part */
+    LAYOUT_NODES,         /* struct layout_node */
+    LAYOUT_COMPARES,      /* struct layout_compare */
+    LAYOUT_REGEXES,       /* struct layout_regex */
+    LAYOUT_GROUPS,        /* struct layout_group */
+    LAYOUT_GROUP_LISTS,   /* uint32_t: signatures. */
+    LAYOUT_ALWAYS,        /* uint32_t: logics that nothing cheap speaks against, by target. */
+    LAYOUT_TYPES,         /* uint16_t: container types that logics name. */
+    LAYOUT_RULESETS,      /* struct layout_ruleset */
     LAYOUT_SECTIONS,
 };
 
@@ -77,6 +87,122 @@ struct layout_digest {
     uint32_t allow;
 };
 
+/* ---- Signatures with logic ---- */
+
+enum layout_logic_kind {
+    LAYOUT_LOGIC_EXPRESSION, /* A ClamAV logical signature: `root` is its outermost node. */
+    LAYOUT_LOGIC_YARA,       /* A YARA rule: `root` is the ruleset that decides it. */
+    LAYOUT_LOGIC_KINDS,
+};
+
+/*
+ * Decided when the body has ended, if one of its triggers was seen (or it is one of LAYOUT_ALWAYS).
+ * The cheap conditions come first.
+ */
+struct layout_logic {
+    uint64_t size_min; /* Of the body; 0 and UINT64_MAX when it does not matter. */
+    uint64_t size_max;
+    uint64_t entry_min; /* File offset of the entry point; 0 and UINT64_MAX likewise. */
+    uint64_t entry_max;
+    uint32_t sections_min; /* Sections of an executable; 0 and UINT32_MAX likewise. */
+    uint32_t sections_max;
+    uint32_t magic_mask; /* The body's first four bytes, little-endian, under this mask ... */
+    uint32_t magic_value; /* ... must be this. */
+    uint32_t threat;
+    uint32_t root;
+    uint32_t part_first; /* In LAYOUT_PARTS. */
+    uint32_t part_len;
+    uint32_t types_first; /* In LAYOUT_TYPES: the intermediates, outermost first. */
+    uint16_t types_len;
+    uint16_t container; /* enum cl_type of the immediate parent; CL_TYPE_NONE: does not matter;
+                           CL_TYPE_ANY: the body itself must not be in a container. */
+    uint8_t kind;       /* enum layout_logic_kind */
+    uint8_t target;
+    uint8_t pad[6];
+};
+
+enum layout_part_kind {
+    LAYOUT_PART_BODY,    /* Signatures [first, first + len): any of these variants. */
+    LAYOUT_PART_REGEX,   /* `first` in LAYOUT_REGEXES. */
+    LAYOUT_PART_COMPARE, /* `first` in LAYOUT_COMPARES. */
+    LAYOUT_PART_MACRO,   /* Group `first`; `near` to `far` behind the start of the part before. */
+    LAYOUT_PART_KINDS,
+};
+
+/* A subsignature. */
+struct layout_part {
+    uint8_t kind;
+    uint8_t pad[3];
+    uint32_t first;
+    uint32_t len;
+    uint32_t near;
+    uint32_t far;
+};
+
+enum layout_node_kind {
+    LAYOUT_NODE_PART, /* `first` is the part, relative to the logic's first. */
+    LAYOUT_NODE_ALL,  /* `&` over nodes [first, first + len) of LAYOUT_NODES. */
+    LAYOUT_NODE_ANY,  /* `|` likewise. */
+    LAYOUT_NODE_KINDS,
+};
+
+enum layout_test {
+    LAYOUT_TEST_NONE, /* At least one match. */
+    LAYOUT_TEST_EQUAL,
+    LAYOUT_TEST_LESS,
+    LAYOUT_TEST_MORE,
+    LAYOUT_TESTS,
+};
+
+/* A node of an expression. Children always have higher indices than their parent. */
+struct layout_node {
+    uint8_t kind;
+    uint8_t test;      /* How many matches there must be ... */
+    uint16_t distinct; /* ... of at least so many different parts (0: does not matter). */
+    uint32_t count;
+    uint32_t first;
+    uint32_t len;
+};
+
+/* `ref(>>n#h4#>5)`: a number at a distance from the last match of part `part`. */
+struct layout_compare {
+    int64_t distance;
+    int64_t value[2];
+    uint32_t part; /* Relative to the logic's first. */
+    uint8_t base;  /* 'h', 'd', 'a' (either, by prefix) or 'i' (binary). */
+    uint8_t big_endian;
+    uint8_t exact; /* All the bytes must be digits. */
+    uint8_t bytes_len;
+    uint8_t test[2]; /* '=', '<' or '>'; 0: no second comparison. */
+    uint8_t pad[6];
+};
+
+/* A Perl-compatible expression, run when `trigger` is true. */
+struct layout_regex {
+    uint64_t offset;  /* As in program_signature. */
+    uint64_t shift;
+    uint32_t text;    /* Offset of a string. */
+    uint32_t options; /* PCRE2_* */
+    uint32_t trigger; /* A node of LAYOUT_NODES. */
+    uint16_t section;
+    uint8_t offset_kind;
+    uint8_t global;  /* `g`: counts every match. */
+    uint8_t rolling; /* `r`: starts at the offset and rolls on. */
+    uint8_t encompass; /* `e`: the match lies between the offset and the shift. */
+    uint8_t pad[6];
+};
+
+struct layout_group {
+    uint32_t first; /* In LAYOUT_GROUP_LISTS. */
+    uint32_t len;
+};
+
+/* Rules compiled by libyara, in LAYOUT_BLOBS. */
+struct layout_ruleset {
+    uint64_t offset; /* In the image. */
+    uint64_t len;
+};
+
 struct layout_threat {
     uint32_t name; /* Offsets of strings. */
     uint32_t category;
@@ -105,7 +231,9 @@ struct layout_header {
     uint32_t direct_len[MATCH_TARGET_COUNT];
     uint32_t size_first[LAYOUT_HASHES]; /* In LAYOUT_SIZES. */
     uint32_t size_len[LAYOUT_HASHES];
-    uint32_t pad;
+    uint32_t always_first[MATCH_TARGET_COUNT]; /* In LAYOUT_ALWAYS. */
+    uint32_t always_len[MATCH_TARGET_COUNT];
+    uint32_t alone_len; /* Signatures that are no part of a logic; they come first. */
     struct layout_span sections[LAYOUT_SECTIONS];
 };
 
@@ -126,6 +254,16 @@ struct layout {
     const struct layout_digest *digests;
     const struct layout_threat *threats;
     const char *strings;
+    const struct layout_logic *logics;
+    const struct layout_part *parts;
+    const struct layout_node *nodes;
+    const struct layout_compare *compares;
+    const struct layout_regex *regexes;
+    const struct layout_group *groups;
+    const uint32_t *group_lists;
+    const uint32_t *always;
+    const uint16_t *types;
+    const struct layout_ruleset *rulesets;
     uint32_t len[LAYOUT_SECTIONS]; /* Items. */
 };
 

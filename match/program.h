@@ -21,6 +21,7 @@
 
 enum program_kind {
     PROGRAM_BYTES,  /* `len` bytes at `at` of the byte section. */
+    PROGRAM_NOCASE, /* The same, in small letters, for letters of either case. */
     PROGRAM_SET,    /* One byte out of set `at`. */
     PROGRAM_GAP,    /* `len` to `max` bytes of any value. */
     PROGRAM_EITHER, /* One of `count` branches from `at` on. */
@@ -69,17 +70,28 @@ struct program_cluster {
     uint32_t anchor_max;
 };
 
-/* Where the first cluster may start. */
+/*
+ * Where the first cluster may start. From ENTRY on the body's executable headers are needed: a body
+ * without them never matches.
+ */
 enum program_offset {
     PROGRAM_ANYWHERE,
     PROGRAM_FROM_START,
-    PROGRAM_FROM_END
+    PROGRAM_FROM_END,
+    PROGRAM_FROM_ENTRY,        /* `EP+n`, `EP-n`: `offset` is signed. */
+    PROGRAM_FROM_SECTION,      /* `Sx+n` */
+    PROGRAM_FROM_LAST_SECTION, /* `SL+n` */
+    PROGRAM_IN_SECTION,        /* `SEx`: anywhere in section x, plus the shift. */
+    PROGRAM_IN_VERSION_INFO,   /* `VI`: at a string of the PE's version information. */
+    PROGRAM_IN_GROUP,          /* `$n$`: only where a macro subsignature asks. */
+    PROGRAM_OFFSETS,
 };
 
 struct program_signature {
-    uint64_t offset; /* From the body's start, or back from its end. */
+    uint64_t offset; /* From the body's start, or back from its end, and so on. */
     uint64_t shift;  /* So many positions further are as good. */
-    uint32_t threat;
+    uint32_t threat; /* Of a signature that stands alone. */
+    uint32_t logic;  /* The logical signature that this is a part of, or PROGRAM_NONE. */
     uint32_t cluster_first;
     uint32_t cluster_len;
     uint32_t
@@ -89,7 +101,8 @@ struct program_signature {
     uint32_t tail_max;
     uint8_t target;
     uint8_t offset_kind;
-    uint8_t pad[2];
+    uint16_t section; /* The x of `Sx` and `SEx`, the n of `$n$`. */
+    uint8_t pad[4];
 };
 
 static inline bool program_set_has(const struct program_set *set, uint8_t byte)
