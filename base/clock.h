@@ -8,6 +8,9 @@
 /* Nanoseconds since some start; never goes back. */
 uint64_t clock_now_ns(void);
 
+/* Nanoseconds that the process has been running on a processor. */
+uint64_t clock_cpu_ns(void);
+
 /* Seconds since the epoch, UTC. */
 int64_t clock_wall_sec(void);
 

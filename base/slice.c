@@ -69,3 +69,29 @@ bool slice_parse_u64(struct slice s, uint64_t *out)
     *out = value;
     return true;
 }
+
+static int slice_hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool slice_parse_hex(struct slice s, uint8_t *out, size_t len)
+{
+    if (s.len % 2 != 0 || s.len / 2 != len) {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        const int high = slice_hex_digit(s.ptr[i * 2]);
+        const int low = slice_hex_digit(s.ptr[i * 2 + 1]);
+
+        if (high < 0 || low < 0) {
+            return false;
+        }
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
+}

@@ -57,3 +57,6 @@ struct slice slice_split(struct slice *rest, uint8_t sep);
 
 /* Decimal digits only, no sign, no blank; false when empty, foreign or over 64 bits. */
 MUST_CHECK bool slice_parse_u64(struct slice s, uint64_t *out);
+
+/* Twice `len` hexadecimal digits of either case into `len` bytes; false for anything else. */
+MUST_CHECK bool slice_parse_hex(struct slice s, uint8_t *out, size_t len);

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * compile - defs_compile: finds the sets, reads their files in one order, and has the image built.
+ * compile - defs_compile: from the files that gather has read to a tested image.
+ *
+ *     gather ──► content digest ──► in the cache? ──────────────► image ──► self-test
+ *        └────► ignore lists ──► all other lines ──► builder ──────┘ └────► cache
  *
  * All state is on the stack of defs_compile or owned by it, so that a process may compile several
  * times, and a child with limits on memory and time may be killed at any point.
@@ -9,82 +12,113 @@
 
 #include "base/assert.h"
 #include "base/err.h"
-#include "defs/folder.h"
+#include "defs/cache.h"
+#include "defs/gather.h"
+#include "defs/ignore.h"
 #include "defs/image.h"
 #include "defs/lines.h"
-#include "defs/setinfo.h"
-#include "defs/source.h"
+#include "defs/source_yara.h"
+#include "defs/survey.h"
 #include "match/build.h"
+#include "match/build_host.h"
+#include "match/build_test.h"
 
 #include <assert.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <limits.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/mman.h>
 
-#define COMPILE_READ_CAP KIB(64)
+/* Counts when the same lines begin to mean something else. */
+#define COMPILE_FORMAT 2
+
+static_assert(SOURCE_KINDS <= DEFS_KINDS_MAX, "each kind has its counts");
+static_assert(LINES_MAX == 65536, "a reason below says so");
 
 struct compile {
     const struct defs_compile *job;
-    struct match_builder *builder;
-    uint8_t *line_block;
-    uint8_t *read_block;
-    struct defs_meta meta;
-    struct defs_counts counts;
-    unsigned sets;
-    uint64_t signatures; /* Lines that can find something. */
     char *error;
-
-    /* The set under way. */
-    char set_path[PATH_MAX];
-    const struct folder *folder;
-    struct defs_counts set_counts;
-    int64_t newest_sec;
+    struct cache cache;
+    struct gather gather;
+    struct match_builder *builder;
+    struct ignore ignore;
+    struct source source;
+    uint8_t *line_block;
+    struct defs_counts *set_counts; /* One for each set. */
+    struct image_facts facts;
+    uint64_t signatures; /* Lines that can find something. */
 
     /* The file under way. */
-    char file_path[PATH_MAX];
-    enum source_kind kind;
+    const struct gather_file *file;
+    struct defs_counts *counts;
 };
 
-/* One line whatever a path or a library puts into it. */
-static void compile_clean(char *text)
+static bool compile_refuse_system(const struct compile *compile, int r)
 {
-    for (; *text != '\0'; text++) {
-        if ((unsigned char)*text < 0x20 || *text == 0x7f) {
-            *text = '?';
-        }
-    }
-}
-
-/* False, so that callers can return it. */
-PRINTF_LIKE(2, 3) static bool compile_refuse(struct compile *compile, const char *format, ...)
-{
-    va_list args;
-
-    va_start(args, format);
-    (void)vsnprintf(compile->error, DEFS_ERROR_CAP, format, args);
-    va_end(args);
-    compile_clean(compile->error);
-    return false;
+    return gather_refuse(compile->error, "%.300s: %s", compile->job->path, strerror(-r));
 }
 
 static void compile_report(const struct compile *compile, unsigned line, const char *reason)
 {
     if (compile->job->report != NULL) {
-        compile->job->report(compile->job->report_ctx, compile->file_path, line, reason);
+        compile->job->report(compile->job->report_ctx, compile->file->path, line, reason);
     }
 }
 
-static bool compile_join(char out[PATH_MAX], const char *folder, const char *name)
-{
-    const size_t len = strlen(folder);
-    const char *sep = len > 0 && folder[len - 1] == '/' ? "" : "/";
-    const int n = snprintf(out, PATH_MAX, "%s%s%s", folder, sep, name);
+/* ---- Lines ---- */
 
-    return n >= 0 && n < PATH_MAX;
+static bool compile_is_signature(enum source_kind kind)
+{
+    switch (kind) {
+    case SOURCE_BODY:
+    case SOURCE_HASH:
+    case SOURCE_LOGICAL:
+    case SOURCE_SECTION_HASH:
+    case SOURCE_IMPORTS_HASH:
+    case SOURCE_PLAIN:
+    case SOURCE_MEMBER:
+    case SOURCE_YARA:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void compile_count(struct compile *compile, enum source_status status)
+{
+    struct defs_kind_counts *kind = &compile->counts->kinds[compile->file->kind];
+
+    kind->lines++;
+    switch (status) {
+    case SOURCE_USED:
+        kind->used++;
+        break;
+    case SOURCE_SKIPPED:
+        kind->skipped++;
+        break;
+    case SOURCE_UNUSABLE:
+        kind->unusable++;
+        break;
+    case SOURCE_SLOW:
+        kind->used++;
+        kind->slow++;
+        break;
+    }
+}
+
+/* A line that is used; `slow` says why it costs, NULL when it does not. */
+static void compile_survey(const struct compile *compile, unsigned line, struct slice text,
+                           const char *slow)
+{
+    struct survey *survey = compile->job->survey;
+
+    if (survey == NULL) {
+        return;
+    }
+    survey_take_line(survey, compile->file, line, text);
+    if (slow != NULL) {
+        survey_take_slow(survey, compile->file, line, slow);
+    }
 }
 
 static int compile_take_line(void *ctx, unsigned number, struct slice text)
@@ -97,385 +131,409 @@ static int compile_take_line(void *ctx, unsigned number, struct slice text)
         if (text.len == 0 || text.ptr[0] == '#') {
             return 0;
         }
-        r = source_take(compile->builder, compile->kind, text, reason);
+        r = source_take(&compile->source, compile->file->kind, text, reason);
     }
     if (r < 0) {
         return ERR_PASS(r);
     }
-    compile->set_counts.lines++;
-    switch ((enum source_status)r) {
-    case SOURCE_USED:
-        compile->set_counts.used++;
-        compile->signatures += compile->kind == SOURCE_BODY || compile->kind == SOURCE_HASH;
-        break;
-    case SOURCE_SKIPPED:
-        compile->set_counts.skipped++;
-        break;
-    case SOURCE_UNUSABLE:
-        compile->set_counts.unusable++;
+    compile_count(compile, (enum source_status)r);
+    if (r == SOURCE_UNUSABLE) {
         compile_report(compile, number, reason);
-        break;
+    } else if (r != SOURCE_SKIPPED) {
+        compile_survey(compile, number, text, r == SOURCE_SLOW ? reason : NULL);
     }
     return 0;
 }
 
-static_assert(LINES_MAX == 65536, "the reason above says so");
-
-static ssize_t compile_read(int fd, uint8_t *block, size_t cap)
+static int compile_take_lines(struct compile *compile)
 {
-    ssize_t n;
-
-    do {
-        n = read(fd, block, cap);
-    } while (n < 0 && errno == EINTR);
-    return n;
-}
-
-static int compile_read_lines(struct compile *compile, int fd)
-{
+    const struct slice bytes = slice_from(compile->file->bytes, compile->file->len);
     struct lines lines;
 
     lines_init(&lines, compile->line_block, compile_take_line, compile);
-    for (;;) {
-        const ssize_t n = compile_read(fd, compile->read_block, COMPILE_READ_CAP);
 
-        if (n < 0) {
-            return ERR_NEW(-errno);
-        }
-        if (n == 0) {
-            return lines_end(&lines);
-        }
+    const int r = lines_feed(&lines, bytes);
 
-        const int r = lines_feed(&lines, slice_from(compile->read_block, (size_t)n));
-
-        if (r < 0) {
-            return ERR_PASS(r);
-        }
-    }
+    return r < 0 ? ERR_PASS(r) : lines_end(&lines);
 }
 
-static bool compile_open_file(struct compile *compile, const char *name, int *out_fd)
+static void compile_on_rule(void *ctx, unsigned line, enum source_status status, const char *reason)
 {
-    int64_t written_sec = 0;
-    const int r = folder_open_file(compile->folder, name, out_fd, &written_sec);
+    struct compile *compile = ctx;
 
-    if (r < 0) {
-        return compile_refuse(compile, "%.300s: %s", compile->file_path,
-                              r == -EINVAL ? "not a regular file" : strerror(-r));
+    compile_count(compile, status);
+    if (status == SOURCE_UNUSABLE) {
+        compile_report(compile, line, reason);
+    } else if (status == SOURCE_SLOW && compile->job->survey != NULL) {
+        survey_take_slow(compile->job->survey, compile->file, line, reason);
     }
-    compile->newest_sec = MAX_OF(compile->newest_sec, written_sec);
-    return true;
 }
 
-static void compile_leave_out(struct compile *compile, const char *what)
+static void compile_leave_out(struct compile *compile)
 {
     char reason[SOURCE_REASON_CAP];
 
-    (void)snprintf(reason, sizeof(reason), "left out: this engine does not match %s", what);
-    compile->set_counts.left_out++;
+    (void)snprintf(reason, sizeof(reason), "left out: this engine does not match %s",
+                   source_kind_word(compile->file->kind));
+    compile->counts->left_out++;
     compile_report(compile, 0, reason);
 }
 
-static bool compile_take_file(struct compile *compile, const char *what, const char *name)
+static bool compile_take_file(struct compile *compile, const struct gather_file *file)
 {
-    int fd = -1;
+    int r = 0;
 
-    if (!compile_open_file(compile, name, &fd)) {
-        return false;
+    compile->file = file;
+    compile->counts = &compile->set_counts[file->set];
+    if (source_is_left_out(file->kind)) {
+        compile_leave_out(compile);
+    } else {
+        compile->counts->files++;
     }
-    if (compile->kind == SOURCE_LEFT_OUT) {
-        close(fd);
-        compile_leave_out(compile, what);
-        return true;
+    if (source_is_lines(file->kind)) {
+        r = compile_take_lines(compile);
+    } else if (file->kind == SOURCE_YARA) {
+        r = source_yara_take(&compile->source, slice_from(file->bytes, file->len), compile_on_rule,
+                             compile);
     }
-    compile->set_counts.files++;
-
-    const int r = compile_read_lines(compile, fd);
-
-    close(fd);
-    return r == 0 ? true : compile_refuse(compile, "%.300s: %s", compile->file_path, strerror(-r));
+    return r == 0 ? true : gather_refuse(compile->error, "%.300s: %s", file->path, strerror(-r));
 }
 
-static bool compile_take_entry(struct compile *compile, const struct folder_entry *entry)
+/* What is to be ignored has to be known before anything that it speaks of. */
+static bool compile_take_files(struct compile *compile, bool early)
 {
-    const char *what;
+    for (size_t i = 0; i < compile->gather.files.len; i++) {
+        const struct gather_file *file = gather_file_at(&compile->gather, i);
 
-    compile->kind = entry->is_folder ? source_find_folder(entry->name, &what)
-                                     : source_find_kind(entry->name, &what);
-    if (compile->kind == SOURCE_FOREIGN) {
-        return true;
-    }
-    if (!compile_join(compile->file_path, compile->set_path, entry->name)) {
-        return compile_refuse(compile, "%.300s: %s", compile->set_path, strerror(ENAMETOOLONG));
-    }
-    if (entry->is_folder) {
-        compile_leave_out(compile, what);
-        return true;
-    }
-    return compile_take_file(compile, what, entry->name);
-}
-
-static bool compile_holds(const struct folder *folder, const char *name)
-{
-    for (size_t i = 0; i < folder->len; i++) {
-        if (!folder->entries[i].is_folder && strcmp(folder->entries[i].name, name) == 0) {
-            return true;
+        if (source_is_early(file->kind) == early && !compile_take_file(compile, file)) {
+            return false;
         }
-    }
-    return false;
-}
-
-/* Whether a file makes the folder a set. */
-static bool compile_has_files(const struct folder *folder)
-{
-    const char *what;
-
-    for (size_t i = 0; i < folder->len; i++) {
-        if (!folder->entries[i].is_folder &&
-            source_find_kind(folder->entries[i].name, &what) != SOURCE_FOREIGN) {
-            return true;
-        }
-    }
-    return compile_holds(folder, SETINFO_FILE);
-}
-
-/* Whether a folder of lists makes it one. */
-static bool compile_has_lists(const struct folder *folder)
-{
-    const char *what;
-
-    for (size_t i = 0; i < folder->len; i++) {
-        if (folder->entries[i].is_folder &&
-            source_find_folder(folder->entries[i].name, &what) != SOURCE_FOREIGN) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool compile_read_info(struct compile *compile, struct defs_meta *meta)
-{
-    size_t len = 0;
-    ssize_t n = 0;
-    int fd = -1;
-
-    if (!compile_join(compile->file_path, compile->set_path, SETINFO_FILE)) {
-        return compile_refuse(compile, "%.300s: %s", compile->set_path, strerror(ENAMETOOLONG));
-    }
-    if (!compile_open_file(compile, SETINFO_FILE, &fd)) {
-        return false;
-    }
-    static_assert(SETINFO_FILE_MAX <= COMPILE_READ_CAP, "the file is read into one block");
-    do {
-        n = compile_read(fd, compile->read_block + len, SETINFO_FILE_MAX - len);
-        len += n > 0 ? (size_t)n : 0;
-    } while (n > 0 && len < SETINFO_FILE_MAX);
-
-    const int saved = errno;
-
-    close(fd);
-    if (n < 0) {
-        return compile_refuse(compile, "%.300s: %s", compile->file_path, strerror(saved));
-    }
-    if (len == SETINFO_FILE_MAX) {
-        return compile_refuse(compile, "%.300s: too long for what it holds", compile->file_path);
-    }
-    if (!setinfo_parse(slice_from(compile->read_block, len), compile->file_path, meta,
-                       compile->error)) {
-        compile_clean(compile->error);
-        return false;
     }
     return true;
 }
 
-/* The last part of the set's path; "." and the like are looked up. */
-static void compile_name_set(const struct compile *compile, char out[NAME_MAX + 1])
-{
-    char real[PATH_MAX];
-    const char *path = compile->set_path;
-    size_t len = strlen(path);
-    size_t from;
+/* ---- Counts ---- */
 
-    while (len > 1 && path[len - 1] == '/') {
-        len--;
+static void compile_sum_kinds(struct defs_counts *counts)
+{
+    for (size_t i = 0; i < DEFS_KINDS_MAX; i++) {
+        const struct defs_kind_counts *kind = &counts->kinds[i];
+
+        counts->lines += kind->lines;
+        counts->used += kind->used;
+        counts->skipped += kind->skipped;
+        counts->unusable += kind->unusable;
+        counts->slow += kind->slow;
     }
-    if (len > 0 && (path[len - 1] == '.' || path[len - 1] == '/') && realpath(path, real) != NULL) {
-        path = real;
-        len = strlen(path);
-    }
-    for (from = len; from > 0 && path[from - 1] != '/'; from--) {
-    }
-    (void)snprintf(out, NAME_MAX + 1, "%.*s", (int)(len - from), path + from);
 }
 
 static void compile_add_counts(struct defs_counts *sum, const struct defs_counts *more)
 {
     sum->files += more->files;
     sum->left_out += more->left_out;
-    sum->lines += more->lines;
-    sum->used += more->used;
-    sum->skipped += more->skipped;
-    sum->unusable += more->unusable;
+    for (size_t i = 0; i < DEFS_KINDS_MAX; i++) {
+        sum->kinds[i].lines += more->kinds[i].lines;
+        sum->kinds[i].used += more->kinds[i].used;
+        sum->kinds[i].skipped += more->kinds[i].skipped;
+        sum->kinds[i].unusable += more->kinds[i].unusable;
+        sum->kinds[i].slow += more->kinds[i].slow;
+    }
 }
 
-static bool compile_finish_set(struct compile *compile)
+static bool compile_check_sets(struct compile *compile)
 {
-    struct defs_meta meta;
-    char name[NAME_MAX + 1];
+    for (size_t i = 0; i < compile->gather.sets.len; i++) {
+        struct defs_counts *counts = &compile->set_counts[i];
 
-    compile_name_set(compile, name);
-    setinfo_init(&meta, name, compile->newest_sec);
-    if (compile_holds(compile->folder, SETINFO_FILE) && !compile_read_info(compile, &meta)) {
-        return false;
+        compile_add_counts(&compile->facts.counts, counts);
+        compile_sum_kinds(counts);
+        if (counts->used == 0) {
+            return gather_refuse(compile->error,
+                                 "%.300s: nothing in the set is usable (%" PRIu64
+                                 " lines unusable, %" PRIu64 " skipped, %" PRIu64
+                                 " files left out)",
+                                 gather_set_at(&compile->gather, i)->path, counts->unusable,
+                                 counts->skipped, counts->left_out);
+        }
     }
-    if (compile->set_counts.used == 0) {
-        return compile_refuse(compile,
-                              "%.300s: nothing in the set is usable (%" PRIu64
-                              " lines unusable, %" PRIu64 " skipped, %" PRIu64 " files left out)",
-                              compile->set_path, compile->set_counts.unusable,
-                              compile->set_counts.skipped, compile->set_counts.left_out);
-    }
-    compile_add_counts(&compile->counts, &compile->set_counts);
-    if (compile->sets == 0) {
-        compile->meta = meta;
-    } else {
-        setinfo_merge(&compile->meta, &meta);
-    }
-    compile->sets++;
+    compile_sum_kinds(&compile->facts.counts);
     return true;
 }
 
-static bool compile_take_set(struct compile *compile, const struct folder *folder, const char *path)
+static bool compile_check_strict(const struct compile *compile)
 {
-    if (snprintf(compile->set_path, sizeof(compile->set_path), "%s", path) >= PATH_MAX) {
-        return compile_refuse(compile, "%.300s: %s", path, strerror(ENAMETOOLONG));
-    }
-    compile->folder = folder;
-    compile->set_counts = (struct defs_counts){0};
-    compile->newest_sec = 0;
-    for (size_t i = 0; i < folder->len; i++) {
-        if (!compile_take_entry(compile, &folder->entries[i])) {
-            return false;
-        }
-    }
-    return compile_finish_set(compile);
-}
+    const struct defs_counts *counts = &compile->facts.counts;
 
-static bool compile_take_below(struct compile *compile, const struct folder *top,
-                               const struct folder_entry *entry)
-{
-    struct folder folder;
-    char path[PATH_MAX];
-    bool good = true;
-
-    if (!compile_join(path, compile->job->path, entry->name)) {
-        return compile_refuse(compile, "%.300s: %s", compile->job->path, strerror(ENAMETOOLONG));
+    if (compile->job->strict && counts->unusable + counts->left_out > 0) {
+        return gather_refuse(compile->error,
+                             "%.300s: refused as asked for (strict): %" PRIu64
+                             " lines are unusable, %" PRIu64 " files are left out",
+                             compile->job->path, counts->unusable, counts->left_out);
     }
-
-    const int r = folder_open(&folder, top->fd, entry->name);
-
-    if (r < 0) {
-        return compile_refuse(compile, "%.300s: %s", path, strerror(-r));
-    }
-    if (compile_has_files(&folder) || compile_has_lists(&folder)) {
-        good = compile_take_set(compile, &folder, path);
-    }
-    folder_close(&folder);
-    return good;
-}
-
-static bool compile_take_top(struct compile *compile, const struct folder *top)
-{
-    if (compile_has_files(top)) {
-        return compile_take_set(compile, top, compile->job->path);
-    }
-    for (size_t i = 0; i < top->len; i++) {
-        if (top->entries[i].is_folder && !compile_take_below(compile, top, &top->entries[i])) {
-            return false;
-        }
-    }
-    if (compile->sets > 0) {
-        return true;
-    }
-    /* Last, because a folder of sets may well have a set called "hosts". */
-    if (compile_has_lists(top)) {
-        return compile_take_set(compile, top, compile->job->path);
-    }
-    return compile_refuse(compile, "%.300s: no definition set in this folder", compile->job->path);
+    return true;
 }
 
 static bool compile_check(struct compile *compile)
 {
-    if (compile->signatures == 0) {
-        return compile_refuse(compile, "%.300s: nothing is usable: no signature in the set",
-                              compile->job->path);
+    uint64_t signatures = 0;
+
+    if (!compile_check_sets(compile)) {
+        return false;
     }
-    if (compile->job->strict && compile->counts.unusable + compile->counts.left_out > 0) {
-        return compile_refuse(compile,
-                              "%.300s: refused as asked for (strict): %" PRIu64
-                              " lines are unusable, %" PRIu64 " files are left out",
-                              compile->job->path, compile->counts.unusable,
-                              compile->counts.left_out);
+    for (size_t i = 0; i < SOURCE_KINDS; i++) {
+        if (compile_is_signature((enum source_kind)i)) {
+            signatures += compile->facts.counts.kinds[i].used;
+        }
     }
+    if (signatures == 0) {
+        return gather_refuse(compile->error, "%.300s: nothing is usable: no signature in the set",
+                             compile->job->path);
+    }
+    return compile_check_strict(compile);
+}
+
+/* ---- The image ---- */
+
+static bool compile_build(struct compile *compile, struct slice *out_match)
+{
+    uint8_t *match = NULL;
+    size_t len = 0;
+    const int r = match_builder_finish(compile->builder, &match, &len);
+
+    if (r != 0) {
+        return gather_refuse(compile->error, "%.300s: cannot be compiled: %s", compile->job->path,
+                             r < 0 ? strerror(-r) : match_builder_error(compile->builder));
+    }
+    *out_match = slice_from(match, len);
     return true;
 }
 
-static bool compile_write(struct compile *compile, int fd)
+static bool compile_write(const struct compile *compile, int fd, struct slice match)
 {
-    uint8_t *match = NULL;
-    size_t match_len = 0;
-    int r = match_builder_finish(compile->builder, &match, &match_len);
+    const int r = image_write(fd, &compile->facts, match);
 
-    if (r != 0) {
-        return compile_refuse(compile, "%.300s: cannot be compiled: %s", compile->job->path,
-                              r < 0 ? strerror(-r) : match_builder_error(compile->builder));
-    }
-    r = image_write(fd, &compile->meta, &compile->counts, slice_from(match, match_len));
-    free(match);
     return r == 0 ? true
-                  : compile_refuse(compile, "%.300s: the image cannot be written: %s",
-                                   compile->job->path, strerror(-r));
+                  : gather_refuse(compile->error, "%.300s: the image cannot be written: %s",
+                                  compile->job->path, strerror(-r));
+}
+
+/* What fails here is seen by nobody else and kept nowhere. */
+static bool compile_test(const char *path, int fd, char error[DEFS_ERROR_CAP])
+{
+    struct build_test_result result;
+    struct defs_image image;
+    const int r = defs_image_open(&image, fd, false);
+
+    if (r < 0) {
+        return gather_refuse(error, "%.300s: the image fails its self-test: %s", path,
+                             strerror(-r));
+    }
+    const bool good = build_test_run(image.match, &result);
+
+    defs_image_close(&image);
+    return good ? true
+                : gather_refuse(error, "%.150s: the image fails its self-test: %.300s", path,
+                                result.error);
+}
+
+/* ---- The cache ---- */
+
+static bool compile_load_part(void *ctx, const uint8_t key[DEFS_DIGEST_LEN], uint8_t **out_bytes,
+                              size_t *out_len)
+{
+    struct slice bytes;
+
+    if (!cache_load(ctx, CACHE_PART, key, &bytes)) {
+        return false;
+    }
+    *out_bytes = (uint8_t *)(uintptr_t)bytes.ptr;
+    *out_len = bytes.len;
+    return true;
+}
+
+static void compile_store_part(void *ctx, const uint8_t key[DEFS_DIGEST_LEN], const uint8_t *bytes,
+                               size_t len)
+{
+    cache_store(ctx, CACHE_PART, key, slice_from(bytes, len));
+}
+
+/* All that the image's bytes depend on beside the content. */
+static int compile_key(const uint8_t content[DEFS_DIGEST_LEN], uint8_t out[DEFS_DIGEST_LEN])
+{
+    char host[BUILD_HOST_CAP];
+    struct sum sum;
+
+    build_host_write(host);
+    sum_begin(&sum);
+    sum_add(&sum, SLICE_OF("baleen image " BALEEN_VERSION));
+    sum_add_number(&sum, COMPILE_FORMAT);
+    sum_add_number(&sum, IMAGE_FORMAT);
+    sum_add(&sum, slice_from_str(host));
+    sum_add(&sum, slice_from(content, DEFS_DIGEST_LEN));
+    return sum_end(&sum, out);
+}
+
+/* An entry is the match section with what the image says of itself in front. */
+static bool compile_recall(const struct cache *cache, const uint8_t content[DEFS_DIGEST_LEN],
+                           struct slice *out_entry)
+{
+    uint8_t key[DEFS_DIGEST_LEN];
+
+    if (compile_key(content, key) < 0 || !cache_load(cache, CACHE_IMAGE, key, out_entry)) {
+        return false;
+    }
+    if (out_entry->len > sizeof(struct image_facts)) {
+        return true;
+    }
+    free((void *)(uintptr_t)out_entry->ptr);
+    return false;
+}
+
+static void compile_keep(const struct compile *compile, struct slice match)
+{
+    const size_t len = sizeof(compile->facts) + match.len;
+    uint8_t key[DEFS_DIGEST_LEN];
+    uint8_t *entry = compile->cache.fd >= 0 ? malloc(len) : NULL;
+
+    if (entry == NULL || compile_key(compile->facts.content, key) < 0) {
+        free(entry);
+        return;
+    }
+    memcpy(entry, &compile->facts, sizeof(compile->facts));
+    memcpy(entry + sizeof(compile->facts), match.ptr, match.len);
+    cache_store(&compile->cache, CACHE_IMAGE, key, slice_from(entry, len));
+    free(entry);
+    cache_trim(&compile->cache);
+}
+
+/* ---- The whole ---- */
+
+/* Name, version and date may come from folders and clocks, which the cache knows nothing of. */
+static bool compile_from_cache(struct compile *compile, int fd, bool *out_found)
+{
+    struct slice entry;
+
+    *out_found = compile->job->survey == NULL &&
+                 compile_recall(&compile->cache, compile->gather.content, &entry);
+    if (!*out_found) {
+        return true;
+    }
+    memcpy(&compile->facts, entry.ptr, sizeof(compile->facts));
+    compile->facts.meta = compile->gather.meta;
+
+    const bool good = compile_check_strict(compile) &&
+                      compile_write(compile, fd, slice_skip(entry, sizeof(struct image_facts))) &&
+                      compile_test(compile->job->path, fd, compile->error);
+
+    free((void *)(uintptr_t)entry.ptr);
+    return good;
+}
+
+static bool compile_finish_survey(const struct compile *compile, struct slice match)
+{
+    const int r = compile->job->survey != NULL
+                      ? survey_finish(compile->job->survey, compile->builder, match)
+                      : 0;
+
+    return r == 0 ? true : compile_refuse_system(compile, r);
+}
+
+static bool compile_from_lines(struct compile *compile, int fd)
+{
+    const struct match_build_cache parts = {
+        .ctx = &compile->cache,
+        .load = compile_load_part,
+        .store = compile_store_part,
+    };
+    struct slice match;
+    const int r = match_builder_new(&compile->builder);
+
+    compile->line_block = malloc(LINES_MAX);
+    compile->set_counts = calloc(MAX_OF(compile->gather.sets.len, 1), sizeof(struct defs_counts));
+    if (r < 0 || compile->line_block == NULL || compile->set_counts == NULL) {
+        return compile_refuse_system(compile, -ENOMEM);
+    }
+    match_builder_set_cache(compile->builder, &parts);
+    compile->source = (struct source){compile->builder, &compile->ignore};
+    if (!compile_take_files(compile, true) || !compile_take_files(compile, false) ||
+        !compile_check(compile) || !compile_build(compile, &match)) {
+        return false;
+    }
+
+    const bool good = compile_finish_survey(compile, match) && compile_write(compile, fd, match) &&
+                      compile_test(compile->job->path, fd, compile->error);
+
+    if (good) {
+        compile_keep(compile, match);
+    }
+    free((void *)(uintptr_t)match.ptr);
+    return good;
 }
 
 static bool compile_run(struct compile *compile, int fd)
 {
-    struct folder top;
-    int r = match_builder_new(&compile->builder);
+    const struct defs_compile *job = compile->job;
+    bool found;
 
-    if (r < 0 || compile->line_block == NULL || compile->read_block == NULL) {
-        return compile_refuse(compile, "%.300s: no memory", compile->job->path);
+    /* Without a cache everything takes longer, and that is all. */
+    if (job->cache != NULL && !cache_open(&compile->cache, job->cache, compile->error)) {
+        if (job->report != NULL) {
+            job->report(job->report_ctx, job->cache, 0, "the cache is not used");
+        }
+        compile->error[0] = '\0';
     }
-    r = folder_open(&top, AT_FDCWD, compile->job->path);
-    if (r < 0) {
-        return compile_refuse(compile, "%.300s: %s", compile->job->path, strerror(-r));
+    if (!gather_run(&compile->gather, job, compile->error)) {
+        return false;
     }
-
-    const bool good =
-        compile_take_top(compile, &top) && compile_check(compile) && compile_write(compile, fd);
-
-    folder_close(&top);
-    return good;
+    compile->facts.meta = compile->gather.meta;
+    memcpy(compile->facts.content, compile->gather.content, sizeof(compile->facts.content));
+    return compile_from_cache(compile, fd, &found) && (found || compile_from_lines(compile, fd));
 }
 
 bool defs_compile(const struct defs_compile *job, int fd, struct defs_meta *out_meta,
                   struct defs_counts *out_counts, char error[DEFS_ERROR_CAP])
 {
-    struct compile compile = {
-        .job = job,
-        .line_block = malloc(LINES_MAX),
-        .read_block = malloc(COMPILE_READ_CAP),
-    };
+    struct compile compile = {.job = job, .cache = {.fd = -1}};
 
     compile.error = error;
+    ignore_init(&compile.ignore);
 
     const bool good = compile_run(&compile, fd);
 
     match_builder_free(compile.builder);
+    ignore_free(&compile.ignore);
+    gather_free(&compile.gather);
+    cache_close(&compile.cache);
     free(compile.line_block);
-    free(compile.read_block);
+    free(compile.set_counts);
     if (good) {
-        *out_meta = compile.meta;
-        *out_counts = compile.counts;
+        *out_meta = compile.facts.meta;
+        *out_counts = compile.facts.counts;
     }
     return good;
+}
+
+bool defs_recall(const char *path, const uint8_t content[DEFS_DIGEST_LEN], int fd,
+                 char error[DEFS_ERROR_CAP])
+{
+    struct cache cache;
+    struct image_facts facts;
+    struct slice entry;
+
+    if (!cache_open(&cache, path, error)) {
+        return false;
+    }
+    const bool found = compile_recall(&cache, content, &entry);
+
+    cache_close(&cache);
+    if (!found) {
+        return gather_refuse(error, "%.300s: that set is not kept any more", path);
+    }
+    memcpy(&facts, entry.ptr, sizeof(facts));
+
+    const int r = image_write(fd, &facts, slice_skip(entry, sizeof(facts)));
+
+    free((void *)(uintptr_t)entry.ptr);
+    return r == 0 ? compile_test(path, fd, error)
+                  : gather_refuse(error, "the image cannot be written: %s", strerror(-r));
 }

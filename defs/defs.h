@@ -15,6 +15,7 @@
 #define DEFS_DIGEST_LEN  32
 #define DEFS_ERROR_CAP   512
 #define DEFS_ISTAG_CAP   33 /* 32 hexadecimal digits and a NUL. */
+#define DEFS_KINDS_MAX   40 /* Room for enum source_kind, and for what it gains. */
 
 /* What set.yaml says; of several sets the newest version and the highest sequence. */
 struct defs_meta {
@@ -26,41 +27,76 @@ struct defs_meta {
 };
 
 /*
- * What became of the set: lines = used + skipped + unusable. Blank lines and comments are no lines.
- * Files of a kind that this engine does not match are left out as a whole.
+ * What became of lines: lines = used + skipped + unusable. Blank lines and comments are no lines; a
+ * YARA rule counts as one.
  */
-struct defs_counts {
-    uint64_t files;    /* Read line by line. */
-    uint64_t left_out; /* Files, and folders of lists. */
+struct defs_kind_counts {
     uint64_t lines;
     uint64_t used;
-    uint64_t skipped; /* Meant for an older or a newer functionality level. */
+    uint64_t skipped; /* For another functionality level, or on a list of what to ignore. */
     uint64_t unusable;
+    uint64_t slow; /* Of those used. */
+};
+
+/* What became of the set. Files of a kind that this engine does not match are left out. */
+struct defs_counts {
+    uint64_t files;    /* Read. */
+    uint64_t left_out; /* Files, and folders of lists. */
+    uint64_t lines;    /* The sums over all kinds. */
+    uint64_t used;
+    uint64_t skipped;
+    uint64_t unusable;
+    uint64_t slow;
+    struct defs_kind_counts kinds[DEFS_KINDS_MAX]; /* By enum source_kind. */
 };
 
 /* Called for each line that cannot be used. `line` is 0 when it is about the file as a whole. */
 typedef void (*defs_report_fn)(void *ctx, const char *file, unsigned line, const char *reason);
 
+struct keys;
+struct survey;
+
 /*
- * Compiles the set at `path` into `fd` (a fresh memfd or file, written from 0). False with one line
- * in `error` when the set is refused: not there, set.yaml does not parse, nothing usable, a system
- * failure. With `strict` one unusable line refuses the set.
+ * Compiles the set at `path` into `fd` (a fresh memfd or file, written from 0) and tests the image
+ * before anybody else sees it. False with one line in `error` when the set is refused: not there,
+ * set.yaml does not parse, nothing usable, the self-test failed, a system failure. With `strict`
+ * one unusable line refuses the set.
+ *
+ * With a `cache` (a folder, made when it is not there) an image of the same content is taken from
+ * there; then no line is reported. Not so with a `survey`, which wants to see every line; parts of
+ * the image come from the cache even then.
  */
 struct defs_compile {
     const char *path;
     bool strict;
     defs_report_fn report; /* May be NULL. */
     void *report_ctx;
+    const char *cache;       /* May be NULL. */
+    struct survey *survey;   /* Likewise. */
+    const struct keys *keys; /* Likewise: whose signatures of packages and containers count. */
+    bool require_signature;
 };
 MUST_CHECK bool defs_compile(const struct defs_compile *job, int fd, struct defs_meta *out_meta,
                              struct defs_counts *out_counts, char error[DEFS_ERROR_CAP]);
 
-/* An image mapped read-only. */
+/*
+ * Writes the image of the set with that content digest into `fd`, if the cache has it. False with
+ * one line in `error`.
+ */
+MUST_CHECK bool defs_recall(const char *cache, const uint8_t content[DEFS_DIGEST_LEN], int fd,
+                            char error[DEFS_ERROR_CAP]);
+
+/*
+ * An image mapped read-only. Two digests: `content` stands for what the set says and is the same
+ * wherever and whenever the set is compiled; `digest` stands for the image's bytes, in which
+ * compilers on different hosts may decide differently how to search.
+ */
 struct defs_image {
     const uint8_t *base;
     size_t len;
     struct defs_meta meta;
     struct defs_counts counts;
+    uint8_t content[DEFS_DIGEST_LEN];
     uint8_t digest[DEFS_DIGEST_LEN]; /* SHA-256 of everything behind the header. */
     struct slice match;              /* For match_db_open. */
 };
@@ -73,8 +109,9 @@ MUST_CHECK int defs_image_open(struct defs_image *image, int fd, bool verify);
 void defs_image_close(struct defs_image *image);
 
 /*
- * The tag of contract section 7: a digest of the definitions, of the options that can change a
- * verdict or a response (as config_write_verdict_keys writes them) and of the engine's version.
+ * The tag of contract section 7: a digest of the definitions' content, of the options that can
+ * change a verdict or a response (as config_write_verdict_keys writes them) and of the engine's
+ * version.
  */
-void defs_istag(const uint8_t digest[DEFS_DIGEST_LEN], struct slice options, const char *version,
+void defs_istag(const uint8_t content[DEFS_DIGEST_LEN], struct slice options, const char *version,
                 char out[DEFS_ISTAG_CAP]);

@@ -26,6 +26,12 @@ struct folder {
     size_t cap;
 };
 
+/*
+ * Files are read and written in pieces of this size. A kernel that is not preempted gives the core
+ * back between two calls only, and a request may be waiting for it.
+ */
+#define FOLDER_PIECE_MAX KIB(256)
+
 /* Opens and lists `name` below `dir_fd` (or AT_FDCWD). -E2BIG when there are too many names. */
 MUST_CHECK int folder_open(struct folder *folder, int dir_fd, const char *name);
 void folder_close(struct folder *folder);

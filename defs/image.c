@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "defs/folder.h"
 
 #include <assert.h>
 #include <openssl/evp.h>
@@ -16,7 +17,7 @@ static const uint8_t image_magic[8] = {'B', 'A', 'L', 'E', 'E', 'N', '\r', '\n'}
 #define IMAGE_MATCH_OFFSET (sizeof(struct image_header) + sizeof(struct image_info))
 
 static_assert(sizeof(struct image_header) == 64, "the layout is part of the format");
-static_assert(sizeof(struct image_info) == 256, "the layout is part of the format");
+static_assert(sizeof(struct image_info) == 1920, "the layout is part of the format");
 static_assert(IMAGE_MATCH_OFFSET % IMAGE_ALIGN == 0, "the match section starts aligned");
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "numbers are stored as they are");
 
@@ -27,9 +28,10 @@ static void image_copy_text(char *out, size_t cap, const char *text)
     memcpy(out, text, strnlen(text, cap - 1));
 }
 
-static struct image_info image_info_of(const struct defs_meta *meta,
-                                       const struct defs_counts *counts, size_t match_len)
+static struct image_info image_info_of(const struct image_facts *facts, size_t match_len)
 {
+    const struct defs_meta *meta = &facts->meta;
+    const struct defs_counts *counts = &facts->counts;
     struct image_info info = {
         .sequence = meta->sequence,
         .certified = meta->certified ? 1 : 0,
@@ -39,10 +41,13 @@ static struct image_info image_info_of(const struct defs_meta *meta,
         .used = counts->used,
         .skipped = counts->skipped,
         .unusable = counts->unusable,
+        .slow = counts->slow,
         .match_offset = IMAGE_MATCH_OFFSET,
         .match_len = match_len,
     };
 
+    memcpy(info.content, facts->content, sizeof(info.content));
+    memcpy(info.kinds, counts->kinds, sizeof(info.kinds));
     image_copy_text(info.name, sizeof(info.name), meta->name);
     image_copy_text(info.version, sizeof(info.version), meta->version);
     image_copy_text(info.produced, sizeof(info.produced), meta->produced);
@@ -66,7 +71,7 @@ static int image_put(int fd, const void *bytes, size_t len, off_t at)
     const uint8_t *next = bytes;
 
     while (len > 0) {
-        const ssize_t n = pwrite(fd, next, len, at);
+        const ssize_t n = pwrite(fd, next, MIN_OF(len, FOLDER_PIECE_MAX), at);
 
         if (n < 0 && errno == EINTR) {
             continue;
@@ -81,10 +86,9 @@ static int image_put(int fd, const void *bytes, size_t len, off_t at)
     return 0;
 }
 
-int image_write(int fd, const struct defs_meta *meta, const struct defs_counts *counts,
-                struct slice match)
+int image_write(int fd, const struct image_facts *facts, struct slice match)
 {
-    const struct image_info info = image_info_of(meta, counts, match.len);
+    const struct image_info info = image_info_of(facts, match.len);
     struct image_header header = {
         .format = IMAGE_FORMAT,
         .info_len = sizeof(info),
@@ -159,7 +163,10 @@ static void image_fill(struct defs_image *image, const struct image_header *head
         .used = info->used,
         .skipped = info->skipped,
         .unusable = info->unusable,
+        .slow = info->slow,
     };
+    memcpy(image->content, info->content, sizeof(image->content));
+    memcpy(image->counts.kinds, info->kinds, sizeof(image->counts.kinds));
     image->match = slice_from(image->base + info->match_offset, info->match_len);
 }
 

@@ -2,45 +2,28 @@
 /*
  * istag - the ISTag: the same for the same definitions, options and version, on every shard and
  * every host.
- *
- * Each part is preceded by its length, so that no two different triples feed the digest the same
- * bytes.
  */
 #include "base/assert.h"
-#include "defs/defs.h"
+#include "defs/sum.h"
 
-#include <openssl/evp.h>
-
-static bool istag_add(EVP_MD_CTX *ctx, struct slice part)
-{
-    uint8_t len[8];
-
-    for (size_t i = 0; i < sizeof(len); i++) {
-        len[i] = (uint8_t)((uint64_t)part.len >> (8 * i));
-    }
-    return EVP_DigestUpdate(ctx, len, sizeof(len)) == 1 &&
-           EVP_DigestUpdate(ctx, part.ptr, part.len) == 1;
-}
-
-void defs_istag(const uint8_t digest[DEFS_DIGEST_LEN], struct slice options, const char *version,
+void defs_istag(const uint8_t content[DEFS_DIGEST_LEN], struct slice options, const char *version,
                 char out[DEFS_ISTAG_CAP])
 {
     static const char digits[] = "0123456789ABCDEF";
-    EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    uint8_t sum[DEFS_DIGEST_LEN];
+    uint8_t digest[DEFS_DIGEST_LEN];
+    struct sum sum;
+
+    sum_begin(&sum);
+    sum_add(&sum, slice_from(content, DEFS_DIGEST_LEN));
+    sum_add(&sum, options);
+    sum_add(&sum, slice_from_str(version));
+
+    const int r = sum_end(&sum, digest);
 
     /* A few hundred bytes at start-up and at a swap: without memory for that, nothing goes on. */
-    ASSERT(ctx != NULL);
-
-    const bool good = EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1 &&
-                      istag_add(ctx, slice_from(digest, DEFS_DIGEST_LEN)) &&
-                      istag_add(ctx, options) && istag_add(ctx, slice_from_str(version)) &&
-                      EVP_DigestFinal_ex(ctx, sum, NULL) == 1;
-
-    ASSERT(good);
-    EVP_MD_CTX_free(ctx);
+    ASSERT(r == 0);
     for (size_t i = 0; i < DEFS_ISTAG_CAP - 1; i++) {
-        out[i] = digits[(sum[i / 2] >> (i % 2 == 0 ? 4 : 0)) & 0xf];
+        out[i] = digits[(digest[i / 2] >> (i % 2 == 0 ? 4 : 0)) & 0xf];
     }
     out[DEFS_ISTAG_CAP - 1] = '\0';
 }

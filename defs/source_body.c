@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* source_body - lines of .ndb files: Name:Target:Offset:Body[:MinLevel[:MaxLevel]]. */
+/*
+ * source_body - lines of .ndb files, Name:Target:Offset:Body[:MinLevel[:MaxLevel]], and of the old
+ * .db files, Name=Body.
+ */
 #include "defs/source_field.h"
 #include "match/build.h"
 #include "match/filetype.h"
@@ -20,8 +23,7 @@ static int source_parse_target(struct slice field, uint64_t *out_target,
     return SOURCE_USED;
 }
 
-int source_take_body(struct match_builder *builder, struct slice line,
-                     char reason[SOURCE_REASON_CAP])
+int source_take_body(const struct source *source, struct slice line, char reason[SOURCE_REASON_CAP])
 {
     struct slice fields[6];
     const size_t len = source_split(line, ':', fields, ARRAY_LEN(fields));
@@ -47,6 +49,24 @@ int source_take_body(struct match_builder *builder, struct slice line,
         return SOURCE_UNUSABLE;
     }
     return source_fold_built(
-        builder, match_builder_add_body(builder, fields[0], (unsigned)target, fields[2], fields[3]),
+        source->builder,
+        match_builder_add_body(source->builder, fields[0], (unsigned)target, fields[2], fields[3]),
         reason);
+}
+
+int source_take_plain(const struct source *source, struct slice line,
+                      char reason[SOURCE_REASON_CAP])
+{
+    struct slice fields[2];
+
+    if (source_split(line, '=', fields, ARRAY_LEN(fields)) != ARRAY_LEN(fields)) {
+        return source_refuse(reason, "expected Name=Body");
+    }
+    if (!source_check_word(fields[0], SOURCE_NAME_MAX, "name", reason)) {
+        return SOURCE_UNUSABLE;
+    }
+    return source_fold_built(source->builder,
+                             match_builder_add_body(source->builder, fields[0], MATCH_TARGET_ANY,
+                                                    SLICE_OF("*"), fields[1]),
+                             reason);
 }

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 #include "match/build.h"
+#include "match/cl_type.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,7 +37,8 @@ int source_fold_built(const struct match_builder *builder, int r, char reason[SO
     if (r == MATCH_BUILD_OK) {
         return SOURCE_USED;
     }
-    return source_refuse(reason, "%s", match_builder_error(builder));
+    (void)source_refuse(reason, "%s", match_builder_error(builder));
+    return r == MATCH_BUILD_SLOW ? SOURCE_SLOW : SOURCE_UNUSABLE;
 }
 
 size_t source_split(struct slice line, uint8_t sep, struct slice *out_fields, size_t max)
@@ -91,4 +93,41 @@ int source_check_levels(const struct slice *fields, size_t len, uint64_t *out_mi
     }
     *out_min = min;
     return min > SOURCE_LEVEL || max < SOURCE_LEVEL ? SOURCE_SKIPPED : SOURCE_USED;
+}
+
+bool source_parse_range(struct slice field, const char *what, uint64_t out[2],
+                        char reason[SOURCE_REASON_CAP])
+{
+    const struct slice low = slice_split(&field, '-');
+
+    if (!slice_parse_u64(low, &out[0]) || !slice_parse_u64(field, &out[1])) {
+        (void)source_refuse(reason, "%s is no range like 10-20", what);
+        return false;
+    }
+    if (out[0] > out[1]) {
+        (void)source_refuse(reason, "%s is a range that ends before it begins", what);
+        return false;
+    }
+    return true;
+}
+
+int source_check_engine(struct slice value, char reason[SOURCE_REASON_CAP])
+{
+    uint64_t range[2];
+
+    if (!source_parse_range(value, "Engine", range, reason)) {
+        return SOURCE_UNUSABLE;
+    }
+    return range[0] > SOURCE_LEVEL || range[1] < SOURCE_LEVEL ? SOURCE_SKIPPED : SOURCE_USED;
+}
+
+bool source_parse_type(struct slice name, uint16_t *out_type, char reason[SOURCE_REASON_CAP])
+{
+    *out_type = cl_type_find(name);
+    if (*out_type == CL_TYPE_NONE) {
+        (void)source_refuse(reason, "%.*s is no type of file that this engine knows",
+                            (int)MIN_OF(name.len, 64), (const char *)name.ptr);
+        return false;
+    }
+    return true;
 }

@@ -28,10 +28,42 @@ MUST_CHECK bool source_check_word(struct slice word, size_t max, const char *wha
 MUST_CHECK int source_check_levels(const struct slice *fields, size_t len, uint64_t *out_min,
                                    char reason[SOURCE_REASON_CAP]);
 
+/* "a-b", both ends given and in order. `what` names the range in the reason. */
+MUST_CHECK bool source_parse_range(struct slice field, const char *what, uint64_t out[2],
+                                   char reason[SOURCE_REASON_CAP]);
+
+/* The value of an attribute "Engine:51-255": used, skipped or unusable. */
+MUST_CHECK int source_check_engine(struct slice value, char reason[SOURCE_REASON_CAP]);
+
+/* ClamAV's name of a type of files. */
+MUST_CHECK bool source_parse_type(struct slice name, uint16_t *out_type,
+                                  char reason[SOURCE_REASON_CAP]);
+
 /* The readers: as source_take. */
-MUST_CHECK int source_take_body(struct match_builder *builder, struct slice line,
+typedef int (*source_take_fn)(const struct source *source, struct slice line,
+                              char reason[SOURCE_REASON_CAP]);
+
+MUST_CHECK int source_take_allow(const struct source *source, struct slice line,
+                                 char reason[SOURCE_REASON_CAP]);
+MUST_CHECK int source_take_body(const struct source *source, struct slice line,
                                 char reason[SOURCE_REASON_CAP]);
-MUST_CHECK int source_take_hash(struct match_builder *builder, struct slice line, bool allow,
+MUST_CHECK int source_take_hash(const struct source *source, struct slice line,
                                 char reason[SOURCE_REASON_CAP]);
-MUST_CHECK int source_take_threat(struct match_builder *builder, struct slice line,
+MUST_CHECK int source_take_ignore(const struct source *source, struct slice line,
+                                  char reason[SOURCE_REASON_CAP]);
+MUST_CHECK int source_take_imports_hash(const struct source *source, struct slice line,
+                                        char reason[SOURCE_REASON_CAP]);
+MUST_CHECK int source_take_logical(const struct source *source, struct slice line,
+                                   char reason[SOURCE_REASON_CAP]);
+MUST_CHECK int source_take_magic(const struct source *source, struct slice line,
+                                 char reason[SOURCE_REASON_CAP]);
+MUST_CHECK int source_take_member(const struct source *source, struct slice line,
+                                  char reason[SOURCE_REASON_CAP]);
+MUST_CHECK int source_take_password(const struct source *source, struct slice line,
+                                    char reason[SOURCE_REASON_CAP]);
+MUST_CHECK int source_take_plain(const struct source *source, struct slice line,
+                                 char reason[SOURCE_REASON_CAP]);
+MUST_CHECK int source_take_section_hash(const struct source *source, struct slice line,
+                                        char reason[SOURCE_REASON_CAP]);
+MUST_CHECK int source_take_threat(const struct source *source, struct slice line,
                                   char reason[SOURCE_REASON_CAP]);

@@ -25,7 +25,7 @@ static bool source_parse_word(struct slice field, const char *what, struct slice
     return source_check_word(field, SOURCE_WORD_MAX, what, reason);
 }
 
-int source_take_threat(struct match_builder *builder, struct slice line,
+int source_take_threat(const struct source *source, struct slice line,
                        char reason[SOURCE_REASON_CAP])
 {
     struct slice fields[4];
@@ -49,5 +49,6 @@ int source_take_threat(struct match_builder *builder, struct slice line,
         !source_parse_word(fields[3], "repair action", &threat.repair, reason)) {
         return SOURCE_UNUSABLE;
     }
-    return source_fold_built(builder, match_builder_add_threat(builder, &threat), reason);
+    return source_fold_built(source->builder, match_builder_add_threat(source->builder, &threat),
+                             reason);
 }

@@ -3,15 +3,19 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "defs/keys.h"
 #include "engine/process.h"
-#include "match/match.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,6 +25,10 @@
 
 /* Lines that are logged one by one; the rest is one number. `baleen defs check` shows all. */
 #define COMPILER_REPORT_MAX 20
+
+/* ioprio_set(2); the C library has neither the call nor the names. */
+#define COMPILER_IO_PROCESS 1
+#define COMPILER_IO_IDLE    (3 << 13)
 
 static void compiler_report(void *ctx, const char *file, unsigned line, const char *reason)
 {
@@ -53,54 +61,131 @@ static void compiler_limit_memory(void)
 #endif
 }
 
-/* An image that cannot be opened here cannot be opened by a shard. */
-static bool compiler_self_test(int image_fd, struct compiler_result *result)
+/*
+ * Idle priority: the scheduler gives the child what no shard wants, and the disk likewise. The
+ * first set is awaited by everybody, so it is compiled at full speed.
+ */
+static void compiler_lower_priority(void)
+{
+    const struct sched_param none = {0};
+
+    if (sched_setscheduler(0, SCHED_IDLE, &none) < 0 && setpriority(PRIO_PROCESS, 0, 19) < 0) {
+        LOG_WRN("the priority cannot be lowered (%s)", strerror(errno));
+    }
+    (void)syscall(SYS_ioprio_set, COMPILER_IO_PROCESS, 0, COMPILER_IO_IDLE);
+}
+
+/* Free the keys whatever it returns. */
+static bool compiler_load_keys(struct keys *keys, const struct config *config,
+                               char error[DEFS_ERROR_CAP])
+{
+    const struct config_list *paths = &config->definitions_trusted_keys;
+
+    for (uint32_t i = 0; i < paths->len; i++) {
+        if (!keys_load(keys, paths->items[i], error)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool compiler_check_keys(const struct config *config, char error[DEFS_ERROR_CAP])
+{
+    struct keys keys = {0};
+    const bool good = compiler_load_keys(&keys, config, error);
+
+    keys_free(&keys);
+    return good;
+}
+
+/* Fills in the facts from the image itself. */
+static bool compiler_read_image(int image_fd, struct compiler_result *result)
 {
     struct defs_image image;
-    struct match_db *db = NULL;
-    int r = defs_image_open(&image, image_fd, true);
+    const int r = defs_image_open(&image, image_fd, false);
 
-    if (r == 0) {
-        r = match_db_open(&db, image.match, 1);
-    }
     if (r < 0) {
-        snprintf(result->error, sizeof(result->error), "the compiled image fails its self-test: %s",
+        snprintf(result->error, sizeof(result->error), "the compiled image cannot be opened: %s",
                  strerror(-r));
         return false;
     }
-    match_db_close(db);
+    result->meta = image.meta;
+    result->counts = image.counts;
+    memcpy(result->found, image.content, sizeof(result->found));
     defs_image_close(&image);
     return true;
 }
 
-static _Noreturn void compiler_main(const char *path, int image_fd, int pipe_fd)
+/* What the operator rolled back from stays off. */
+static void compiler_hold(const struct compiler_job *job, const char *cache, int image_fd,
+                          struct compiler_result *result)
+{
+    char error[DEFS_ERROR_CAP];
+    uint8_t found[DEFS_DIGEST_LEN];
+
+    if (!history_holds(job->history, result->found)) {
+        return;
+    }
+    memcpy(found, result->found, sizeof(found));
+    if (!defs_recall(cache, job->history->active, image_fd, error) ||
+        !compiler_read_image(image_fd, result)) {
+        LOG_WRN("the set that was rolled back to cannot be had (%s)", error);
+        return;
+    }
+    memcpy(result->found, found, sizeof(found));
+    result->held = true;
+}
+
+static void compiler_run(const struct compiler_job *job, int image_fd, unsigned *reported,
+                         struct compiler_result *result)
+{
+    char cache[CONFIG_PATH_CAP + 8];
+    struct keys keys = {0};
+    const struct defs_compile compile = {
+        .path = job->path,
+        .report = compiler_report,
+        .report_ctx = reported,
+        .cache = cache,
+        .keys = &keys,
+        .require_signature = job->config->definitions_require_signature,
+    };
+
+    (void)snprintf(cache, sizeof(cache), "%s/cache", job->config->state_dir);
+    if (job->back) {
+        result->good = defs_recall(cache, job->history->previous, image_fd, result->error) &&
+                       compiler_read_image(image_fd, result);
+    } else if (compiler_load_keys(&keys, job->config, result->error) &&
+               defs_compile(&compile, image_fd, &result->meta, &result->counts, result->error) &&
+               compiler_read_image(image_fd, result)) {
+        result->good = true;
+        compiler_hold(job, cache, image_fd, result);
+    }
+    keys_free(&keys);
+}
+
+static _Noreturn void compiler_main(const struct compiler_job *job, int image_fd, int pipe_fd)
 {
     struct compiler_result result = {0};
     unsigned reported = 0;
-    const struct defs_compile job = {
-        .path = path,
-        .report = compiler_report,
-        .report_ctx = &reported,
-    };
 
     process_set_title("baleend: compiler");
     process_die_with_parent();
     compiler_limit(RLIMIT_CPU, COMPILER_CPU_SEC);
     compiler_limit_memory();
-    if (setpriority(PRIO_PROCESS, 0, 10) < 0) {
-        LOG_WRN("the priority cannot be lowered (%s)", strerror(errno));
+    if (!job->first) {
+        compiler_lower_priority();
     }
-    result.good = defs_compile(&job, image_fd, &result.meta, &result.counts, result.error) &&
-                  compiler_self_test(image_fd, &result);
+    compiler_run(job, image_fd, &reported, &result);
     if (reported > COMPILER_REPORT_MAX) {
-        LOG_WRN("%s: %u more lines cannot be used", path, reported - COMPILER_REPORT_MAX);
+        LOG_WRN("%s: %u more lines cannot be used", job->path, reported - COMPILER_REPORT_MAX);
     }
+    static_assert(sizeof(result) <= PIPE_BUF, "it is written whole or not at all");
     const bool told = write(pipe_fd, &result, sizeof(result)) == (ssize_t)sizeof(result);
 
     _exit(told ? 0 : 1);
 }
 
-bool compiler_start(struct compiler *compiler, const char *path)
+bool compiler_start(struct compiler *compiler, const struct compiler_job *job)
 {
     int fds[2] = {-1, -1};
 
@@ -114,7 +199,7 @@ bool compiler_start(struct compiler *compiler, const char *path)
     }
     compiler->pid = fork();
     if (compiler->pid == 0) {
-        compiler_main(path, compiler->image_fd, fds[1]);
+        compiler_main(job, compiler->image_fd, fds[1]);
     }
     close(fds[1]);
     if (compiler->pid < 0) {
@@ -125,6 +210,7 @@ bool compiler_start(struct compiler *compiler, const char *path)
         return false;
     }
     compiler->pipe_fd = fds[0];
+    compiler->back = job->back;
     compiler->kill_at_ns = clock_now_ns() + COMPILER_WALL_NS;
     return true;
 }

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "defs/source.h"
 #include "engine/supervisor.h"
 #include "net/ring/ring.h"
 
@@ -179,16 +180,34 @@ static json_t *control_text(const char *bytes)
     return text;
 }
 
+/* Lines used, by kind; kinds without a line stay out. */
+static json_t *control_kinds(const struct defs_counts *counts)
+{
+    json_t *kinds = json_object();
+
+    for (unsigned i = 0; i < SOURCE_KINDS; i++) {
+        if (counts->kinds[i].used > 0) {
+            json_object_set_new(kinds, source_kind_word((enum source_kind)i),
+                                json_integer((json_int_t)counts->kinds[i].used));
+        }
+    }
+    return kinds;
+}
+
 static json_t *control_definitions(const struct supervisor *supervisor)
 {
     char stamp[CLOCK_DATE_CAP];
 
     clock_format_date(supervisor->loaded_at, stamp);
-    return json_pack("{s:o, s:s, s:I, s:I, s:s, s:s, s:o}", "name",
-                     control_text(supervisor->meta.name), "version", supervisor->meta.version,
-                     "signatures", (json_int_t)supervisor->counts.used, "unusable",
-                     (json_int_t)supervisor->counts.unusable, "digest", supervisor->digest,
-                     "loaded_at", stamp, "path", control_text(supervisor->definitions));
+    return json_pack(
+        "{s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:b, s:s, s:s, s:s, s:o}", "name",
+        control_text(supervisor->meta.name), "version", supervisor->meta.version, "sequence",
+        (json_int_t)supervisor->meta.sequence, "signatures", (json_int_t)supervisor->counts.used,
+        "skipped", (json_int_t)supervisor->counts.skipped, "unusable",
+        (json_int_t)supervisor->counts.unusable, "slow", (json_int_t)supervisor->counts.slow,
+        "kinds", control_kinds(&supervisor->counts), "rolled_back",
+        (int)history_is_back(&supervisor->history), "content", supervisor->content, "digest",
+        supervisor->digest, "loaded_at", stamp, "path", control_text(supervisor->definitions));
 }
 
 static json_t *control_counters(const struct counters *counters)
@@ -288,7 +307,7 @@ void control_tell_reload(struct control *control, const struct supervisor *super
     }
 }
 
-static void control_run(struct control_client *client, const char *command, bool older,
+static void control_run(struct control_client *client, const char *command, const json_t *request,
                         struct supervisor *supervisor)
 {
     if (strcmp(command, "status") == 0) {
@@ -299,8 +318,14 @@ static void control_run(struct control_client *client, const char *command, bool
         control_answer(client, json_pack("{s:b}", "ok", 1));
         supervisor_stop(supervisor);
     } else if (strcmp(command, "reload") == 0) {
+        const struct supervisor_order order = {
+            .config = true,
+            .older = json_is_true(json_object_get(request, "older")),
+            .previous = json_is_true(json_object_get(request, "previous")),
+        };
+
         client->waits_reload = true;
-        supervisor_reload(supervisor, true, older);
+        supervisor_reload(supervisor, &order);
     } else {
         control_answer(client, control_error("unknown command: status, reload, drain or version"));
     }
@@ -312,7 +337,7 @@ static void control_on_line(struct control_client *client, struct supervisor *su
     const char *command = json_string_value(json_object_get(request, "command"));
 
     if (command) {
-        control_run(client, command, json_is_true(json_object_get(request, "older")), supervisor);
+        control_run(client, command, request, supervisor);
     } else {
         control_answer(client, control_error("not a line of JSON with a \"command\""));
     }

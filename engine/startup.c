@@ -254,8 +254,8 @@ static bool startup_first_definitions(struct supervisor *supervisor)
     int wait_status = 0;
 
     supervisor_find_definitions(supervisor, supervisor->config);
-    watch_init(&supervisor->watch, supervisor->definitions, clock_now_ns());
-    if (!compiler_start(&supervisor->compiler, supervisor->definitions)) {
+    history_load(&supervisor->history, supervisor->config->state_dir);
+    if (!supervisor_start_compiler(supervisor)) {
         return false;
     }
     while (waitpid(supervisor->compiler.pid, &wait_status, 0) < 0) {
@@ -315,6 +315,10 @@ int supervisor_main(int argc, char **argv)
     if (!config_load(supervisor.config, args.config_path, args.overrides, args.overrides_len,
                      error)) {
         fprintf(stderr, "baleend: %s\n", error);
+        return 2;
+    }
+    if (!compiler_check_keys(supervisor.config, error)) {
+        fprintf(stderr, "baleend: definitions.trusted_keys: %s\n", error);
         return 2;
     }
     if (args.check) {

@@ -6,7 +6,6 @@
 #include "base/err.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "engine/generation_make.h"
 #include "engine/listen.h"
 #include "engine/process.h"
 #include "engine/shard.h"
@@ -44,7 +43,7 @@ bool supervisor_is_settled(const struct supervisor *supervisor)
     return true;
 }
 
-static void supervisor_send_generation(struct supervisor *supervisor, unsigned index)
+void supervisor_send_generation(struct supervisor *supervisor, unsigned index)
 {
     struct supervisor_shard *shard = &supervisor->shards[index];
     const struct message message = {.type = MESSAGE_ADOPT, .number = supervisor->number};
@@ -172,231 +171,6 @@ static void supervisor_on_shard_end(struct supervisor *supervisor, unsigned inde
     }
 }
 
-static void supervisor_use(struct supervisor *supervisor, int image_fd,
-                           const struct compiler_result *result, const struct defs_image *image,
-                           int file_fd, const struct generation_facts *facts)
-{
-    if (supervisor->file_fd >= 0) {
-        close(supervisor->file_fd);
-        close(supervisor->image_fd);
-    }
-    supervisor->file_fd = file_fd;
-    supervisor->image_fd = image_fd;
-    supervisor->number = facts->number;
-    supervisor->meta = image->meta;
-    supervisor->counts = result->counts;
-    supervisor->loaded_at = clock_wall_sec();
-    memcpy(supervisor->istag, facts->istag, sizeof(supervisor->istag));
-    for (size_t i = 0; i < DEFS_DIGEST_LEN; i++) {
-        snprintf(supervisor->digest + 2 * i, 3, "%02x", image->digest[i]);
-    }
-    for (unsigned i = 0; i < supervisor->shards_len; i++) {
-        if (supervisor->shards[i].pid > 0) {
-            supervisor_send_generation(supervisor, i);
-        }
-    }
-}
-
-/* What needs a restart is said, and stays as it is. */
-static void supervisor_keep_restart_keys(struct supervisor *supervisor)
-{
-    char *room = malloc(CONFIG_TEXT_CAP);
-
-    ASSERT(room);
-    struct text keys = text_over(room, CONFIG_TEXT_CAP - 1);
-
-    config_restart_keys(supervisor->config, supervisor->next_config, &keys);
-    if (keys.len > 0) {
-        room[keys.len] = '\0';
-        LOG_WRN("reload: these keys need a restart and stay as they are: %s", room);
-    }
-    free(room);
-    config_keep_restart_keys(supervisor->next_config, supervisor->config);
-}
-
-/* The configuration that came with the job takes over. */
-static void supervisor_take_config(struct supervisor *supervisor)
-{
-    if (!supervisor->next_config) {
-        return;
-    }
-    free(supervisor->config);
-    supervisor->config = supervisor->next_config;
-    supervisor->next_config = NULL;
-    log_open(STDERR_FILENO, "supervisor", (enum log_level)supervisor->config->log_level,
-             (enum log_format)supervisor->config->log_format);
-}
-
-static void supervisor_refuse(struct supervisor *supervisor, const char *what, const char *error)
-{
-    LOG_ERR("%s refused%s: %s", what, supervisor->number > 0 ? ", the old one stays" : "", error);
-    free(supervisor->next_config);
-    supervisor->next_config = NULL;
-    if (!supervisor->reload_wanted) {
-        control_tell_reload(&supervisor->control, supervisor, false, error);
-    }
-}
-
-/* By what they say: structs have padding. */
-static bool supervisor_same_config(const struct config *a, const struct config *b)
-{
-    char *room = malloc(2 * CONFIG_TEXT_CAP);
-
-    ASSERT(room);
-    struct text text_a = text_over(room, CONFIG_TEXT_CAP);
-    struct text text_b = text_over(room + CONFIG_TEXT_CAP, CONFIG_TEXT_CAP);
-
-    config_write(a, &text_a);
-    config_write(b, &text_b);
-    const bool same = slice_equal(text_slice(&text_a), text_slice(&text_b));
-
-    free(room);
-    return same;
-}
-
-/* A set that goes back is refused, unless the reload was told that it may. */
-static bool supervisor_is_older(const struct supervisor *supervisor, const struct defs_meta *meta,
-                                char error[DEFS_ERROR_CAP])
-{
-    if (supervisor->number == 0 || supervisor->older_allowed ||
-        meta->sequence >= supervisor->meta.sequence) {
-        return false;
-    }
-    snprintf(error, DEFS_ERROR_CAP, "sequence %llu is older than the %llu in use",
-             (unsigned long long)meta->sequence, (unsigned long long)supervisor->meta.sequence);
-    return true;
-}
-
-/* True when something changed and a generation was made of it. */
-static bool supervisor_adopt(struct supervisor *supervisor, int image_fd,
-                             const struct compiler_result *result, char error[DEFS_ERROR_CAP])
-{
-    const struct config *config =
-        supervisor->next_config ? supervisor->next_config : supervisor->config;
-    struct generation_facts facts = {
-        .number = supervisor->number + 1,
-        .max_connections = supervisor->connections_max,
-    };
-    struct defs_image image;
-    const int r = defs_image_open(&image, image_fd, true);
-
-    error[0] = '\0';
-    if (r < 0) {
-        snprintf(error, DEFS_ERROR_CAP, "the image cannot be opened: %s", strerror(-r));
-        close(image_fd);
-        return false;
-    }
-    if (config->definitions_require_signature) {
-        snprintf(error, DEFS_ERROR_CAP,
-                 "the set is not signed and definitions.require_signature is set");
-    }
-    if (error[0] != '\0' || supervisor_is_older(supervisor, &image.meta, error)) {
-        defs_image_close(&image);
-        close(image_fd);
-        return false;
-    }
-    generation_make_istag(config, image.digest, facts.istag);
-    if (strcmp(facts.istag, supervisor->istag) == 0 && supervisor->number > 0 &&
-        supervisor_same_config(config, supervisor->config)) {
-        defs_image_close(&image);
-        close(image_fd);
-        return false;
-    }
-    const int file_fd = generation_make_file(config, &facts, error);
-
-    if (file_fd < 0) {
-        defs_image_close(&image);
-        close(image_fd);
-        return false;
-    }
-    supervisor_use(supervisor, image_fd, result, &image, file_fd, &facts);
-    defs_image_close(&image);
-    return true;
-}
-
-void supervisor_on_compiled(struct supervisor *supervisor, int wait_status)
-{
-    struct compiler_result result;
-    char error[DEFS_ERROR_CAP];
-    int image_fd;
-
-    compiler_finish(&supervisor->compiler, wait_status, &result, &image_fd);
-    if (!result.good) {
-        supervisor_refuse(supervisor, "definitions", result.error);
-        return;
-    }
-    const bool changed = supervisor_adopt(supervisor, image_fd, &result, error);
-
-    if (error[0] != '\0') {
-        supervisor_refuse(supervisor, "definitions", error);
-        return;
-    }
-    supervisor_take_config(supervisor);
-    if (!changed) {
-        LOG_INF("reload: nothing changed, definitions %s stay", supervisor->meta.version);
-        if (!supervisor->reload_wanted) {
-            control_tell_reload(&supervisor->control, supervisor, false, NULL);
-        }
-        return;
-    }
-    LOG_INF("definitions %s (%s, %llu signatures, %llu lines not usable), ISTag %s",
-            supervisor->meta.version, supervisor->meta.name,
-            (unsigned long long)supervisor->counts.used,
-            (unsigned long long)supervisor->counts.unusable, supervisor->istag);
-}
-
-/* Where the definitions are: the configured path, else the usual place, else the shipped set. */
-void supervisor_find_definitions(struct supervisor *supervisor, const struct config *config)
-{
-    static const char *const places[] = {
-        "/var/lib/baleen/definitions",
-        BALEEN_DEFINITIONS_INSTALLED,
-        BALEEN_DEFINITIONS_SOURCE,
-    };
-    const char *path = config->definitions_path;
-
-    for (size_t i = 0; path[0] == '\0' && i < ARRAY_LEN(places); i++) {
-        path = access(places[i], R_OK) == 0 ? places[i] : "";
-    }
-    snprintf(supervisor->definitions, sizeof(supervisor->definitions), "%s",
-             path[0] != '\0' ? path : places[0]);
-}
-
-static bool supervisor_load_config(struct supervisor *supervisor, struct config *out,
-                                   char error[CONFIG_ERROR_CAP])
-{
-    config_init(out);
-    return config_load(out, supervisor->config_path, supervisor->overrides,
-                       supervisor->overrides_len, error);
-}
-
-void supervisor_reload(struct supervisor *supervisor, bool with_config, bool older)
-{
-    char error[CONFIG_ERROR_CAP];
-
-    if (supervisor->compiler.pid > 0) {
-        supervisor->reload_wanted = true;
-        supervisor->older_wanted = older;
-        return;
-    }
-    supervisor->older_allowed = older;
-    supervisor->reload_wanted = false;
-    if (with_config) {
-        supervisor->next_config = calloc(1, sizeof(struct config));
-        ASSERT(supervisor->next_config);
-        if (!supervisor_load_config(supervisor, supervisor->next_config, error)) {
-            supervisor_refuse(supervisor, "configuration", error);
-            return;
-        }
-        supervisor_keep_restart_keys(supervisor);
-        supervisor_find_definitions(supervisor, supervisor->next_config);
-    }
-    watch_init(&supervisor->watch, supervisor->definitions, clock_now_ns());
-    if (!compiler_start(&supervisor->compiler, supervisor->definitions)) {
-        supervisor_refuse(supervisor, "definitions", "the compiler cannot be started");
-    }
-}
-
 void supervisor_stop(struct supervisor *supervisor)
 {
     const struct message message = {.type = MESSAGE_DRAIN};
@@ -484,7 +258,7 @@ static void supervisor_on_child(struct supervisor *supervisor)
         if (pid == supervisor->compiler.pid) {
             supervisor_on_compiled(supervisor, wait_status);
             if (supervisor->reload_wanted) {
-                supervisor_reload(supervisor, true, supervisor->older_wanted);
+                supervisor_reload(supervisor, &supervisor->next_reload);
             }
             continue;
         }
@@ -524,7 +298,7 @@ static void supervisor_on_signal(struct supervisor *supervisor)
         case SIGHUP:
             LOG_INF("SIGHUP: reading configuration and definitions again");
             supervisor_reopen_access(supervisor);
-            supervisor_reload(supervisor, true, false);
+            supervisor_reload(supervisor, &(struct supervisor_order){.config = true});
             break;
         default:
             supervisor_stop(supervisor);
@@ -575,7 +349,7 @@ static void supervisor_run_timers(struct supervisor *supervisor)
         supervisor->compiler.pid == 0 &&
         watch_run(&supervisor->watch, supervisor->definitions, now_ns)) {
         LOG_INF("the definitions at %s changed", supervisor->definitions);
-        supervisor_reload(supervisor, false, false);
+        supervisor_reload(supervisor, &(struct supervisor_order){0});
     }
     if (supervisor->compiler.pid > 0 && now_ns > supervisor->compiler.kill_at_ns) {
         kill(supervisor->compiler.pid, SIGKILL);

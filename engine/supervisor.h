@@ -11,6 +11,7 @@
 #include "engine/control.h"
 #include "engine/counters.h"
 #include "engine/generation.h"
+#include "engine/history.h"
 #include "engine/watch.h"
 
 #include <sys/types.h>
@@ -25,6 +26,13 @@ struct supervisor_shard {
     uint64_t adopted;     /* Generation last adopted. */
     uint64_t retry_at_ns; /* When to send it again after a refusal. */
     unsigned quick_deaths;
+};
+
+/* What a reload is to do. */
+struct supervisor_order {
+    bool config;   /* Read the configuration, too. */
+    bool older;    /* A set with a lower sequence than the one in use is taken, too. */
+    bool previous; /* Do not look at the path: go back to the set before. */
 };
 
 struct supervisor {
@@ -46,9 +54,10 @@ struct supervisor {
     int access_fd;
     uint32_t connections_max;
     struct compiler compiler;
-    bool reload_wanted; /* Another one after the job that runs. */
-    bool older_wanted;  /* That one was told that the set may be older. */
-    bool older_allowed; /* The reload was told that the set may be older. */
+    struct history history;
+    struct supervisor_order order;       /* Of the job that runs. */
+    struct supervisor_order next_reload; /* Of another one after it ... */
+    bool reload_wanted;                  /* ... if there is to be one. */
     struct watch watch;
     struct control control;
     uint64_t number; /* Of the current generation. */
@@ -57,6 +66,7 @@ struct supervisor {
     struct defs_meta meta;
     struct defs_counts counts;
     char digest[2 * DEFS_DIGEST_LEN + 1];
+    char content[2 * DEFS_DIGEST_LEN + 1];
     char istag[DEFS_ISTAG_CAP];
     int64_t loaded_at;
     uint64_t started_ns;
@@ -70,8 +80,7 @@ struct supervisor {
 int supervisor_main(int argc, char **argv);
 
 /* For the control socket. */
-/* `older`: a set with a lower sequence than the one in use is taken, too. */
-void supervisor_reload(struct supervisor *supervisor, bool with_config, bool older);
+void supervisor_reload(struct supervisor *supervisor, const struct supervisor_order *order);
 void supervisor_stop(struct supervisor *supervisor);
 
 /* All running shards work on the current generation. */

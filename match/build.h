@@ -35,6 +35,24 @@ struct match_threat {
 MUST_CHECK int match_builder_new(struct match_builder **out_builder);
 void match_builder_free(struct match_builder *builder);
 
+/*
+ * Where compiled parts are kept from one build to the next. `load` gives malloc'ed bytes of an
+ * earlier `store` under the key, or false; `store` may fail silently. The key says all that the
+ * bytes depend on, so equal keys mean equal bytes.
+ */
+#define MATCH_BUILD_KEY_LEN 32
+
+struct match_build_cache {
+    void *ctx;
+    bool (*load)(void *ctx, const uint8_t key[MATCH_BUILD_KEY_LEN], uint8_t **out_bytes,
+                 size_t *out_len);
+    void (*store)(void *ctx, const uint8_t key[MATCH_BUILD_KEY_LEN], const uint8_t *bytes,
+                  size_t len);
+};
+
+/* Lends a cache to match_builder_finish; the struct is copied. */
+void match_builder_set_cache(struct match_builder *builder, const struct match_build_cache *cache);
+
 /* Why the last call was refused: one line without a line end. */
 const char *match_builder_error(const struct match_builder *builder);
 
@@ -133,6 +151,47 @@ MUST_CHECK int match_builder_add_section_hash(struct match_builder *builder, str
 /* Hash of the normalised list of imports (.imp). `size` is the list's length, UINT64_MAX any. */
 MUST_CHECK int match_builder_add_imports_hash(struct match_builder *builder, struct slice name,
                                               struct slice hex, uint64_t size);
+
+/* ---- Members of containers, types of files ---- */
+
+struct match_range {
+    uint64_t min;
+    uint64_t max; /* 0 and UINT64_MAX: does not matter. */
+};
+
+enum match_encrypted {
+    MATCH_ENCRYPTED_EITHER,
+    MATCH_ENCRYPTED_NO,
+    MATCH_ENCRYPTED_YES,
+};
+
+/* What a container says of a member (.cdb). */
+struct match_member {
+    struct slice name;
+    uint16_t container; /* enum cl_type; CL_TYPE_ANY: does not matter. */
+    struct match_range container_size;
+    struct slice expression; /* POSIX extended, somewhere in the member's name; empty: any. */
+    struct match_range packed_size;
+    struct match_range real_size;
+    enum match_encrypted encrypted;
+    struct match_range position; /* The first is 1. */
+    bool has_crc;
+    uint32_t crc;
+};
+
+MUST_CHECK int match_builder_add_member(struct match_builder *builder,
+                                        const struct match_member *member);
+
+/* A password to try on members of such a container (.pwdb); CL_TYPE_ANY: of any. */
+MUST_CHECK int match_builder_add_password(struct match_builder *builder, struct slice password,
+                                          uint16_t container);
+
+/*
+ * Bytes that tell a type (.ftm): `body` in ClamAV's hexadecimal language, as far as it says what
+ * stands at one place; `type` an enum cl_type.
+ */
+MUST_CHECK int match_builder_add_magic(struct match_builder *builder, uint64_t at,
+                                       struct slice body, uint16_t type);
 
 /* How many signatures were taken. */
 uint32_t match_builder_len(const struct match_builder *builder);

@@ -3,22 +3,21 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "match/scan_build.h"
 #include "match/trigger.h"
 
-#include <hs/hs.h>
 #include <stdio.h>
 
 /*
- * Everything but the Hyperscan databases is collected in vectors, one for each section; then the
- * databases are compiled, the image is laid out and the databases are unfolded in the place where
- * they will be used.
+ * Everything but the databases is collected in vectors, one for each section; then the databases
+ * are compiled, the image is laid out and the databases are written to the place where they will be
+ * used.
  */
 struct image_job {
     struct match_builder *builder;
     struct layout_header header;
     struct vec sections[LAYOUT_SECTIONS];
-    char *serialised[MATCH_TARGET_COUNT];
-    size_t serialised_len[MATCH_TARGET_COUNT];
+    struct scan_code *codes[MATCH_TARGET_COUNT];
 };
 
 static int image_no_memory(void)
@@ -57,6 +56,22 @@ static int image_add_texts(struct image_job *job, const struct intern *texts,
     return 0;
 }
 
+static int image_add_regexes(struct image_job *job, const uint32_t *texts)
+{
+    const struct vec *regexes = &job->builder->regexes;
+
+    for (size_t i = 0; i < regexes->len; i++) {
+        struct layout_regex row = *(struct layout_regex *)vec_at(regexes, i);
+
+        row.text = texts[row.text];
+        if (!vec_append(&job->sections[LAYOUT_REGEXES], &row, 1)) {
+            return image_no_memory();
+        }
+    }
+    return 0;
+}
+
+/* Threats, and whatever else has a text. */
 static int image_add_threats(struct image_job *job)
 {
     const struct vec *threats = &job->builder->threats;
@@ -78,6 +93,9 @@ static int image_add_threats(struct image_job *job)
         if (!vec_append(&job->sections[LAYOUT_THREATS], &row, 1)) {
             r = image_no_memory();
         }
+    }
+    if (r == 0) {
+        r = image_add_regexes(job, texts);
     }
     free(names);
     free(texts);
@@ -128,48 +146,41 @@ static int image_add_triggers(struct image_job *job)
 
 /* ---- Databases ---- */
 
-#define DATABASE_TEXT_CAP (TRIGGER_LEN_MAX * 4 + 1)
-
-/* What one database looks for. */
-struct database_job {
-    char *texts;
-    const char **expressions;
-    unsigned *flags;
-    unsigned *ids;
-    unsigned len;
-};
-
-static void database_job_free(struct database_job *job)
+static int database_add_string(struct vec *strings, struct builder_trigger trigger, uint32_t id)
 {
-    free(job->texts);
-    free(job->expressions);
-    free(job->flags);
-    free(job->ids);
-}
+    const struct slice string = trigger.bytes;
+    struct scan_string *row = vec_extend(strings, 1);
 
-static int database_job_init(struct database_job *job, size_t cap)
-{
-    *job = (struct database_job){
-        .texts = calloc(cap + 1, DATABASE_TEXT_CAP),
-        .expressions = calloc(cap + 1, sizeof(*job->expressions)),
-        .flags = calloc(cap + 1, sizeof(*job->flags)),
-        .ids = calloc(cap + 1, sizeof(*job->ids)),
-    };
-    return job->texts && job->expressions && job->flags && job->ids ? 0 : image_no_memory();
-}
-
-static void database_job_add(struct database_job *job, struct slice string, unsigned id)
-{
-    char *text = job->texts + (size_t)job->len * DATABASE_TEXT_CAP;
-
-    ASSERT(string.len <= TRIGGER_LEN_MAX);
-    for (size_t i = 0; i < string.len; i++) {
-        snprintf(text + i * 4, 5, "\\x%02x", string.ptr[i]);
+    if (!row) {
+        return image_no_memory();
     }
-    job->expressions[job->len] = text;
-    job->flags[job->len] = HS_FLAG_DOTALL;
-    job->ids[job->len] = id;
-    job->len++;
+    ASSERT(string.len <= SCAN_STRING_MAX);
+    memcpy(row->bytes, string.ptr, string.len);
+    row->len = (uint8_t)string.len;
+    row->nocase = trigger.nocase;
+    row->id = id;
+    return 0;
+}
+
+/* What bodies of a target are made of. */
+static struct scan_mix database_mix(uint32_t target)
+{
+    switch (target) {
+    case MATCH_TARGET_PE:
+    case MATCH_TARGET_ELF:
+    case MATCH_TARGET_MACHO:
+        return (struct scan_mix){{1, 4, 3}};
+    case MATCH_TARGET_HTML:
+    case MATCH_TARGET_MAIL:
+    case MATCH_TARGET_ASCII:
+        return (struct scan_mix){{6, 1, 0}};
+    case MATCH_TARGET_GRAPHICS:
+    case MATCH_TARGET_PDF:
+    case MATCH_TARGET_FLASH:
+        return (struct scan_mix){{1, 1, 4}};
+    default:
+        return (struct scan_mix){{1, 1, 1}};
+    }
 }
 
 /* Does some generic signature, or one of this target, need the trigger. */
@@ -188,72 +199,34 @@ static bool database_wants(const struct image_job *job, uint32_t trigger, uint32
     return false;
 }
 
-/*
- * Nothing above AVX2, so that hosts can share an image; measurements show no gain from more at
- * these sizes. Not the pure-literal interface, which has defects in this version of the library.
- */
-static int database_compile(struct match_builder *builder, const struct database_job *job,
-                            hs_database_t **out_database)
-{
-    hs_platform_info_t platform = {.tune = HS_TUNE_FAMILY_GENERIC};
-    hs_platform_info_t host;
-    hs_compile_error_t *error = NULL;
-
-    if (hs_populate_platform(&host) == HS_SUCCESS) {
-        platform.cpu_features = host.cpu_features & HS_CPU_FEATURES_AVX2;
-    }
-    if (hs_compile_multi(job->expressions, job->flags, job->ids, job->len, HS_MODE_STREAM,
-                         &platform, out_database, &error) != HS_SUCCESS) {
-        snprintf(builder->error, sizeof(builder->error), "Hyperscan: %s",
-                 error ? error->message : "no memory");
-        hs_free_compile_error(error);
-        return ERR_NEW(-EINVAL);
-    }
-    return 0;
-}
-
-static int database_serialise(struct image_job *job, const struct database_job *work,
-                              uint32_t index)
-{
-    hs_database_t *database = NULL;
-    const int r = database_compile(job->builder, work, &database);
-
-    if (r) {
-        return ERR_PASS(r);
-    }
-    const hs_error_t error =
-        hs_serialize_database(database, &job->serialised[index], &job->serialised_len[index]);
-
-    hs_free_database(database);
-    return error == HS_SUCCESS ? 0 : image_no_memory();
-}
-
 /* Compiles the database of one target; a target that adds no trigger takes the generic one. */
 static int image_add_database(struct image_job *job, uint32_t target)
 {
     const uint32_t triggers_len = intern_len(&job->builder->triggers);
     uint32_t *slot = &job->header.database_of[target];
-    struct database_job work;
+    const struct scan_mix mix = database_mix(target);
+    struct vec strings = VEC_OF(struct scan_string);
     uint32_t added = 0;
-    int r = database_job_init(&work, triggers_len);
+    int r = 0;
 
     for (uint32_t i = 0; r == 0 && i < triggers_len; i++) {
         const bool generic = database_wants(job, i, MATCH_TARGET_ANY);
 
         if (generic || database_wants(job, i, target)) {
-            database_job_add(&work, intern_at(&job->builder->triggers, i), i);
+            r = database_add_string(&strings, builder_trigger_at(job->builder, i), i);
             added += !generic;
         }
     }
     *slot = job->header.database_of[MATCH_TARGET_ANY];
-    if (r == 0 && work.len > 0 && (target == MATCH_TARGET_ANY || added > 0)) {
+    if (r == 0 && strings.len > 0 && (target == MATCH_TARGET_ANY || added > 0)) {
         *slot = (uint32_t)job->sections[LAYOUT_DATABASES].len;
         r = vec_extend(&job->sections[LAYOUT_DATABASES], 1) ? 0 : image_no_memory();
         if (r == 0) {
-            r = database_serialise(job, &work, *slot);
+            r = scan_code_new(&job->codes[*slot], (const struct scan_string *)(void *)strings.ptr,
+                              strings.len, &mix, &job->builder->cache, job->builder->error);
         }
     }
-    database_job_free(&work);
+    vec_free(&strings);
     return r;
 }
 
@@ -262,6 +235,11 @@ static int image_add_databases(struct image_job *job)
     job->header.targets = 1;
     for (uint32_t i = 0; i < job->builder->signatures.len; i++) {
         job->header.targets |= 1U << image_target_of(job, i);
+    }
+    for (uint32_t i = 0; i < job->builder->logics.len; i++) {
+        const struct layout_logic *logic = vec_at(&job->builder->logics, i);
+
+        job->header.targets |= 1U << logic->target;
     }
     job->header.database_of[MATCH_TARGET_ANY] = PROGRAM_NONE;
     for (uint32_t target = 0; target < MATCH_TARGET_COUNT; target++) {
@@ -284,12 +262,8 @@ static int image_place_databases(struct image_job *job)
 
     for (uint32_t i = 0; i < job->sections[LAYOUT_DATABASES].len; i++) {
         struct layout_database *row = vec_at(&job->sections[LAYOUT_DATABASES], i);
-        size_t len = 0;
+        const size_t len = scan_code_bytes(job->codes[i]);
 
-        if (hs_serialized_database_size(job->serialised[i], job->serialised_len[i], &len) !=
-            HS_SUCCESS) {
-            return ERR_NEW(-EINVAL);
-        }
         *row = (struct layout_database){offset, len};
         offset += (len + LAYOUT_ALIGN - 1) & ~(uint64_t)(LAYOUT_ALIGN - 1);
     }
@@ -332,84 +306,77 @@ static int image_add_directs(struct image_job *job)
     return 0;
 }
 
-/* ---- Hashes ---- */
+/* ---- Logics ---- */
 
-static int hash_compare(const void *left, const void *right)
+/* Which signatures are members of each macro group; groups up to the last that is named. */
+static int image_add_groups(struct image_job *job)
 {
-    const struct builder_hash *a = left;
-    const struct builder_hash *b = right;
+    const struct match_builder *builder = job->builder;
+    uint32_t groups = 0;
 
-    if (a->kind != b->kind) {
-        return a->kind < b->kind ? -1 : 1;
+    for (size_t i = 0; i < builder->parts.len; i++) {
+        const struct layout_part *part = vec_at(&builder->parts, i);
+
+        groups = part->kind == LAYOUT_PART_MACRO ? MAX_OF(groups, part->first + 1) : groups;
     }
-    if (a->size != b->size) {
-        return a->size < b->size ? -1 : 1;
-    }
-    const int order = memcmp(a->digest.digest, b->digest.digest, LAYOUT_DIGEST_MAX);
+    for (uint32_t group = 0; group < groups; group++) {
+        struct layout_group row = {.first = (uint32_t)job->sections[LAYOUT_GROUP_LISTS].len};
 
-    if (order != 0) {
-        return order;
-    }
-    if (a->digest.allow != b->digest.allow) {
-        return a->digest.allow > b->digest.allow ? -1 : 1;
-    }
-    return a->digest.threat < b->digest.threat ? -1 : a->digest.threat > b->digest.threat;
-}
+        for (uint32_t i = builder->alone_len; i < builder->signatures.len; i++) {
+            const struct program_signature *signature = vec_at(&builder->signatures, i);
 
-static int image_add_size(struct image_job *job, const struct builder_hash *hash)
-{
-    const struct layout_size size = {.size = hash->size,
-                                     .digest_first = (uint32_t)job->sections[LAYOUT_DIGESTS].len};
-
-    if (job->header.size_len[hash->kind]++ == 0) {
-        job->header.size_first[hash->kind] = (uint32_t)job->sections[LAYOUT_SIZES].len;
-    }
-    return vec_append(&job->sections[LAYOUT_SIZES], &size, 1) ? 0 : image_no_memory();
-}
-
-static void image_count_hash(struct layout_header *header, const struct builder_hash *hash)
-{
-    if (hash->digest.allow) {
-        header->allows_len++;
-        header->allow_size_max = MAX_OF(header->allow_size_max, hash->size);
-    } else {
-        header->hashes_len++;
-    }
-}
-
-/* Of equal digests the one on the allow list stays, or else the first name. */
-static int image_add_hashes(struct image_job *job)
-{
-    struct vec *hashes = &job->builder->hashes;
-    struct vec *sizes = &job->sections[LAYOUT_SIZES];
-    const struct builder_hash *last = NULL;
-
-    if (hashes->len > 0) {
-        qsort(hashes->ptr, hashes->len, hashes->item_bytes, hash_compare);
-    }
-    for (size_t i = 0; i < hashes->len; i++) {
-        const struct builder_hash *hash = vec_at(hashes, i);
-        const bool same_size = last && last->kind == hash->kind && last->size == hash->size;
-        const int r = same_size ? 0 : image_add_size(job, hash);
-
-        if (r) {
-            return ERR_PASS(r);
-        }
-        image_count_hash(&job->header, hash);
-        if (!same_size ||
-            memcmp(last->digest.digest, hash->digest.digest, LAYOUT_DIGEST_MAX) != 0) {
-            struct layout_size *size = vec_at(sizes, sizes->len - 1);
-
-            if (!vec_append(&job->sections[LAYOUT_DIGESTS], &hash->digest, 1)) {
+            if (signature->offset_kind != PROGRAM_IN_GROUP || signature->section != group) {
+                continue;
+            }
+            if (!vec_append(&job->sections[LAYOUT_GROUP_LISTS], &i, 1)) {
                 return image_no_memory();
             }
-            size->digest_len++;
-            size->detects |= !hash->digest.allow;
-            size->allows |= hash->digest.allow != 0;
+            row.len++;
         }
-        last = hash;
+        if (!vec_append(&job->sections[LAYOUT_GROUPS], &row, 1)) {
+            return image_no_memory();
+        }
     }
     return 0;
+}
+
+static int image_add_always(struct image_job *job)
+{
+    const struct match_builder *builder = job->builder;
+    struct vec *always = &job->sections[LAYOUT_ALWAYS];
+
+    for (unsigned target = 0; target < MATCH_TARGET_COUNT; target++) {
+        job->header.always_first[target] = (uint32_t)always->len;
+        for (size_t i = 0; i < builder->always.len; i++) {
+            const uint32_t *index = vec_at(&builder->always, i);
+            const struct layout_logic *logic = vec_at(&builder->logics, *index);
+
+            if (logic->target == target && !vec_append(always, index, 1)) {
+                return image_no_memory();
+            }
+        }
+        job->header.always_len[target] = (uint32_t)always->len - job->header.always_first[target];
+    }
+    return 0;
+}
+
+/* Rules lie behind the databases. */
+static int image_add_rules(struct image_job *job)
+{
+    const struct match_builder *builder = job->builder;
+    const uint64_t base = job->sections[LAYOUT_BLOBS].len;
+
+    for (size_t i = 0; i < builder->rulesets.len; i++) {
+        struct layout_ruleset row = *(struct layout_ruleset *)vec_at(&builder->rulesets, i);
+
+        row.offset += base;
+        if (!vec_append(&job->sections[LAYOUT_RULESETS], &row, 1)) {
+            return image_no_memory();
+        }
+    }
+    return vec_append(&job->sections[LAYOUT_BLOBS], builder->rules.ptr, builder->rules.len)
+               ? 0
+               : image_no_memory();
 }
 
 /* ---- The image ---- */
@@ -427,13 +394,36 @@ static int image_copy_programs(struct image_job *job)
     r = r ? r : image_copy(job, LAYOUT_CLUSTERS, &builder->clusters);
     r = r ? r : image_copy(job, LAYOUT_OPS, &builder->ops);
     r = r ? r : image_copy(job, LAYOUT_BRANCHES, &builder->branches);
-    r = r ? r : image_copy(job, LAYOUT_BYTES, &builder->bytes);
+    r = r ? r : image_copy(job, LAYOUT_BYTES, &builder->runs.bytes);
     for (uint32_t i = 0; r == 0 && i < intern_len(&builder->sets); i++) {
         if (!vec_append(&job->sections[LAYOUT_SETS], intern_at(&builder->sets, i).ptr, 1)) {
             r = image_no_memory();
         }
     }
     return r;
+}
+
+static int image_copy_logics(struct image_job *job)
+{
+    const struct match_builder *builder = job->builder;
+    int r = image_copy(job, LAYOUT_LOGICS, &builder->logics);
+
+    r = r ? r : image_copy(job, LAYOUT_PARTS, &builder->parts);
+    r = r ? r : image_copy(job, LAYOUT_NODES, &builder->nodes);
+    r = r ? r : image_copy(job, LAYOUT_COMPARES, &builder->compares);
+    r = r ? r : image_copy(job, LAYOUT_TYPES, &builder->types);
+    r = r ? r : image_add_groups(job);
+    return r ? r : image_add_always(job);
+}
+
+static int image_copy_members(struct image_job *job)
+{
+    const struct match_builder *builder = job->builder;
+    int r = image_copy(job, LAYOUT_MEMBERS, &builder->members);
+
+    r = r ? r : image_copy(job, LAYOUT_PASSWORDS, &builder->passwords);
+    r = r ? r : image_copy(job, LAYOUT_MEMBER_TEXTS, &builder->member_texts);
+    return r ? r : image_copy(job, LAYOUT_MAGICS, &builder->magics);
 }
 
 static uint64_t image_align(uint64_t offset)
@@ -459,6 +449,11 @@ static void image_place_sections(struct image_job *job)
 
         row->offset += job->header.sections[LAYOUT_BLOBS].offset;
     }
+    for (uint32_t i = 0; i < job->sections[LAYOUT_RULESETS].len; i++) {
+        struct layout_ruleset *row = vec_at(&job->sections[LAYOUT_RULESETS], i);
+
+        row->offset += job->header.sections[LAYOUT_BLOBS].offset;
+    }
 }
 
 static int image_write(struct image_job *job, uint8_t **out_image)
@@ -479,12 +474,11 @@ static int image_write(struct image_job *job, uint8_t **out_image)
     }
     for (uint32_t i = 0; i < job->sections[LAYOUT_DATABASES].len; i++) {
         const struct layout_database *row = vec_at(&job->sections[LAYOUT_DATABASES], i);
-        hs_database_t *place = (hs_database_t *)(void *)(image + row->offset);
+        const int r = scan_code_write(job->codes[i], image + row->offset);
 
-        if (hs_deserialize_database_at(job->serialised[i], job->serialised_len[i], place) !=
-            HS_SUCCESS) {
+        if (r) {
             free(image);
-            return ERR_NEW(-EINVAL);
+            return ERR_PASS(r);
         }
     }
     *out_image = image;
@@ -497,7 +491,7 @@ static void image_job_init(struct image_job *job, struct match_builder *builder)
     memcpy(job->header.magic, LAYOUT_MAGIC, sizeof(job->header.magic));
     job->header.version = LAYOUT_VERSION;
     job->header.header_bytes = sizeof(job->header);
-    job->header.patterns_len = (uint32_t)builder->signatures.len;
+    job->header.patterns_len = builder->patterns_len;
     for (unsigned i = 0; i < LAYOUT_SECTIONS; i++) {
         job->sections[i].item_bytes = layout_item_bytes((enum layout_section)i);
     }
@@ -509,7 +503,7 @@ static void image_job_fini(struct image_job *job)
         vec_free(&job->sections[i]);
     }
     for (unsigned i = 0; i < MATCH_TARGET_COUNT; i++) {
-        free(job->serialised[i]);
+        scan_code_free(job->codes[i]);
     }
 }
 
@@ -518,14 +512,19 @@ int match_builder_finish(struct match_builder *builder, uint8_t **out_image, siz
     struct image_job job;
 
     image_job_init(&job, builder);
-    int r = image_add_threats(&job);
+    int r = builder_settle(builder);
 
+    job.header.alone_len = builder->alone_len;
+    r = r ? r : image_add_threats(&job);
     r = r ? r : image_copy_programs(&job);
+    r = r ? r : image_copy_logics(&job);
     r = r ? r : image_add_triggers(&job);
     r = r ? r : image_add_databases(&job);
     r = r ? r : image_place_databases(&job);
+    r = r ? r : image_add_rules(&job);
     r = r ? r : image_add_directs(&job);
-    r = r ? r : image_add_hashes(&job);
+    r = r ? r : builder_write_hashes(builder, &job.header, job.sections);
+    r = r ? r : image_copy_members(&job);
     if (r == 0) {
         image_place_sections(&job);
         r = image_write(&job, out_image);

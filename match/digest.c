@@ -43,80 +43,133 @@ void digest_final(struct digest *digest, unsigned kinds, struct digest_value *ou
     }
 }
 
-/* The row of one size, or NULL. */
-static const struct layout_size *digest_size(const struct layout *layout, enum layout_hash kind,
-                                             uint64_t size)
+static bool digest_has_size(const struct layout *layout, const struct layout_sizes *sizes,
+                            uint64_t size)
 {
-    const struct layout_size *rows = layout->sizes + layout->header->size_first[kind];
+    if (size == LAYOUT_ANY_SIZE) {
+        return sizes->any;
+    }
+    if (size >> 16 >= sizes->chunk_len) {
+        return false;
+    }
+    const struct layout_chunk *chunk = &layout->chunks[sizes->chunk_first + (size >> 16)];
+    const uint16_t *lows = layout->size_lows + chunk->first;
+    const uint16_t low = (uint16_t)size;
     uint32_t lo = 0;
-    uint32_t hi = layout->header->size_len[kind];
+    uint32_t hi = chunk->len;
 
+    if (chunk->len > LAYOUT_CHUNK_LIST_MAX) {
+        return lows[low / 16] >> low % 16 & 1;
+    }
     while (lo < hi) {
         const uint32_t mid = lo + (hi - lo) / 2;
 
-        if (rows[mid].size < size) {
+        if (lows[mid] < low) {
             lo = mid + 1;
         } else {
             hi = mid;
         }
     }
-    return lo < layout->header->size_len[kind] && rows[lo].size == size ? &rows[lo] : NULL;
+    return lo < chunk->len && lows[lo] == low;
 }
 
-unsigned digest_kinds(const struct layout *layout, uint64_t size, enum digest_purpose purpose)
+unsigned digest_kinds_of(const struct layout *layout, enum layout_scope scope, uint64_t size,
+                         enum digest_purpose purpose)
 {
     unsigned kinds = 0;
 
     for (unsigned kind = 0; kind < LAYOUT_HASHES; kind++) {
-        const struct layout_size *row = digest_size(layout, (enum layout_hash)kind, size);
+        const struct layout_table *table = &layout->header->tables[scope][kind];
+        const struct layout_sizes *sizes =
+            purpose == DIGEST_ALLOWS ? &table->allows : &table->detects;
 
-        if (row && (purpose == DIGEST_ALLOWS ? row->allows : row->detects)) {
-            kinds |= 1U << kind;
-        }
+        kinds |= (unsigned)digest_has_size(layout, sizes, size) << kind;
     }
     return kinds;
 }
 
-static const struct layout_digest *digest_find_row(const struct layout *layout,
-                                                   const struct layout_size *row,
-                                                   const uint8_t digest[LAYOUT_DIGEST_MAX])
+/* The digests of a table and the one that is looked for. */
+struct digest_row {
+    const uint8_t *digests;
+    size_t bytes;
+    const uint8_t *wanted;
+    uint64_t head; /* The first bytes of the wanted one. */
+};
+
+/* Up to so many are looked at one by one, which mispredicts less than halving. */
+#define DIGEST_BUCKET_SHORT 16
+
+static bool digest_is_wanted(const struct digest_row *row, uint32_t index)
 {
-    const struct layout_digest *entries = layout->digests + row->digest_first;
-    uint32_t lo = 0;
-    uint32_t hi = row->digest_len;
+    const uint8_t *digest = row->digests + index * row->bytes;
+    uint64_t head;
 
-    while (lo < hi) {
+    memcpy(&head, digest, sizeof(head));
+    return head == row->head && memcmp(digest, row->wanted, row->bytes) == 0;
+}
+
+/* Where the wanted digest first stands in [lo, hi); hi when it does not. */
+static uint32_t digest_search(const struct digest_row *row, uint32_t lo, uint32_t hi)
+{
+    const uint32_t end = hi;
+
+    while (hi - lo > DIGEST_BUCKET_SHORT) {
         const uint32_t mid = lo + (hi - lo) / 2;
-        const int order = memcmp(entries[mid].digest, digest, LAYOUT_DIGEST_MAX);
 
-        if (order == 0) {
-            return &entries[mid];
-        }
-        if (order < 0) {
+        if (memcmp(row->digests + mid * row->bytes, row->wanted, row->bytes) < 0) {
             lo = mid + 1;
         } else {
-            hi = mid;
+            hi = mid + 1;
+        }
+    }
+    while (lo < hi && !digest_is_wanted(row, lo)) {
+        lo++;
+    }
+    return lo < hi ? lo : end;
+}
+
+/* Entries of one digest follow each other: of several sizes, and those that allow. */
+static const struct layout_digest *digest_find_kind(const struct layout *layout,
+                                                    const struct layout_table *table, uint64_t size,
+                                                    const struct digest_row *row,
+                                                    enum digest_purpose purpose)
+{
+    const uint32_t *bounds =
+        layout->buckets + table->bucket_first + layout_bucket(row->wanted, table->bucket_bits);
+    const uint32_t allow = purpose == DIGEST_ALLOWS ? LAYOUT_DIGEST_ALLOW : 0;
+    const struct layout_digest *entries = layout->digests + table->digest_first;
+
+    /* Wanted if the digest is there; it comes while the digests do. */
+    __builtin_prefetch(&entries[bounds[0]]);
+    for (uint32_t i = digest_search(row, bounds[0], bounds[1]);
+         i < bounds[1] && digest_is_wanted(row, i); i++) {
+        if ((entries[i].threat & LAYOUT_DIGEST_ALLOW) == allow &&
+            (entries[i].size == size || entries[i].size == LAYOUT_DIGEST_ANY_SIZE)) {
+            return &entries[i];
         }
     }
     return NULL;
 }
 
-const struct layout_digest *digest_find(const struct layout *layout, unsigned kinds, uint64_t size,
-                                        const struct digest_value *value,
-                                        enum digest_purpose purpose)
+const struct layout_digest *digest_find_of(const struct layout *layout, enum layout_scope scope,
+                                           unsigned kinds, uint64_t size,
+                                           const struct digest_value *value,
+                                           enum digest_purpose purpose)
 {
-    const uint64_t sizes[] = {size, LAYOUT_ANY_SIZE};
+    const struct layout_digest *entry = NULL;
 
-    for (unsigned i = 0; i < LAYOUT_HASHES * ARRAY_LEN(sizes); i++) {
-        const enum layout_hash kind = (enum layout_hash)(i / ARRAY_LEN(sizes));
-        const struct layout_size *row =
-            DIGEST_HAS(kinds, kind) ? digest_size(layout, kind, sizes[i % ARRAY_LEN(sizes)]) : NULL;
-        const struct layout_digest *entry =
-            row ? digest_find_row(layout, row, value->bytes[kind]) : NULL;
+    for (unsigned kind = 0; kind < LAYOUT_HASHES && !entry; kind++) {
+        const struct layout_table *table = &layout->header->tables[scope][kind];
+        struct digest_row row = {
+            .digests = (const uint8_t *)(layout->digest_words + table->word_first),
+            .bytes = layout_digest_bytes((enum layout_hash)kind),
+            .wanted = value->bytes[kind],
+        };
 
-        if (entry && (entry->allow != 0) == (purpose == DIGEST_ALLOWS)) {
-            return entry;
+        if (DIGEST_HAS(kinds, kind) && table->len > 0) {
+            memcpy(&row.head, row.wanted, sizeof(row.head));
+            entry = digest_find_kind(layout, table, size, &row, purpose);
         }
     }
-    return NULL;
+    return entry;
 }

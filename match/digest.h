@@ -1,12 +1,14 @@
 #pragma once
 /* SPDX-License-Identifier: MIT */
 /*
- * digest - whole-body hashes against the hash tables.
+ * digest - hashes of bodies and of pieces of them against the hash tables.
  *
- * Role: computes only the kinds that some signature of that size needs; kinds with entries for any
- * size are computed while the body arrives. Owner: the slot of a body. Memory: the states lie in
- * the slot. OpenSSL's EVP interface allocates for every digest it begins, which feeding a body must
- * not; its older interface works on a struct of ours and runs the same code.
+ * Role: says which kinds some signature of that size needs, computes them and looks them up. Kinds
+ * with entries for any size are computed while the body arrives. A size costs one or two cache
+ * lines, a digest three: the place in the bucket index and the digests behind it. Owner: the slot
+ * of a body. Memory: the states lie in the slot. OpenSSL's EVP interface allocates for every digest
+ * it begins, which feeding a body must not; its older interface works on a struct of ours and runs
+ * the same code.
  */
 #ifndef OPENSSL_SUPPRESS_DEPRECATED
 #define OPENSSL_SUPPRESS_DEPRECATED
@@ -38,11 +40,28 @@ enum digest_purpose {
     DIGEST_ALLOWS
 };
 
-/* Kinds that have an entry for a body of `size` bytes; LAYOUT_ANY_SIZE asks for those of any size.
+/* Kinds that have an entry for a piece of `size` bytes; LAYOUT_ANY_SIZE asks for those of any size.
  */
-unsigned digest_kinds(const struct layout *layout, uint64_t size, enum digest_purpose purpose);
+unsigned digest_kinds_of(const struct layout *layout, enum layout_scope scope, uint64_t size,
+                         enum digest_purpose purpose);
 
-/* The entry of a body of `size` bytes with these digests (of `kinds`), or NULL. */
-const struct layout_digest *digest_find(const struct layout *layout, unsigned kinds, uint64_t size,
-                                        const struct digest_value *value,
-                                        enum digest_purpose purpose);
+/* The entry of a piece of `size` bytes with these digests (of `kinds`), or NULL. */
+const struct layout_digest *digest_find_of(const struct layout *layout, enum layout_scope scope,
+                                           unsigned kinds, uint64_t size,
+                                           const struct digest_value *value,
+                                           enum digest_purpose purpose);
+
+/* The same for whole bodies. */
+static inline unsigned digest_kinds(const struct layout *layout, uint64_t size,
+                                    enum digest_purpose purpose)
+{
+    return digest_kinds_of(layout, LAYOUT_SCOPE_BODY, size, purpose);
+}
+
+static inline const struct layout_digest *digest_find(const struct layout *layout, unsigned kinds,
+                                                      uint64_t size,
+                                                      const struct digest_value *value,
+                                                      enum digest_purpose purpose)
+{
+    return digest_find_of(layout, LAYOUT_SCOPE_BODY, kinds, size, value, purpose);
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "match/filetype.h"
 
-#include <emmintrin.h>
+#include <assert.h>
 
 /* Bytes that stand at a fixed place; the first row that fits decides. */
 struct magic {
@@ -44,11 +44,12 @@ static const struct magic magics[] = {
     MAGIC(0, "{\\rtf", "rtf", MATCH_TARGET_ANY),
     /* Pictures. */
     MAGIC(0, "GIF8", "gif", MATCH_TARGET_GRAPHICS),
-    MAGIC(0, "\x89PNG\r\n\x1a\n", "png", MATCH_TARGET_GRAPHICS),
+    MAGIC(0, "\x89PNG", "png", MATCH_TARGET_GRAPHICS),
     MAGIC(0, "\xff\xd8\xff", "jpeg", MATCH_TARGET_GRAPHICS),
     MAGIC(0, "II*\0", "tiff", MATCH_TARGET_GRAPHICS),
     MAGIC(0, "MM\0*", "tiff", MATCH_TARGET_GRAPHICS),
-    MAGIC(8, "WEBP", "webp", MATCH_TARGET_GRAPHICS),
+    MAGIC(0, "BM", "bmp", MATCH_TARGET_GRAPHICS),
+    MAGIC(8, "WEBP", "webp", MATCH_TARGET_ANY),
     /* Containers. */
     MAGIC_BOX(0, "PK\3\4", "zip", MATCH_TARGET_ANY),
     MAGIC_BOX(0, "PK\5\6", "zip", MATCH_TARGET_ANY),
@@ -61,6 +62,7 @@ static const struct magic magics[] = {
     MAGIC_BOX(0, "Rar!\x1a\7", "rar", MATCH_TARGET_ANY),
     MAGIC_BOX(0, "MSCF", "cab", MATCH_TARGET_ANY),
     MAGIC_BOX(0, "ITSF", "chm", MATCH_TARGET_ANY),
+    MAGIC_BOX(0, "SZDD", "szdd", MATCH_TARGET_ANY),
     MAGIC_BOX(0, "\x60\xea", "arj", MATCH_TARGET_ANY),
     MAGIC_BOX(0, "070701", "cpio", MATCH_TARGET_ANY),
     MAGIC_BOX(0, "070702", "cpio", MATCH_TARGET_ANY),
@@ -90,12 +92,14 @@ static const struct word mail_fields[] = {
 /* One of these among its fields makes it a MIME message. */
 static const struct word mime_fields[] = {WORD("MIME-Version:"), WORD("Content-Type:")};
 
-/* Any of these behind a `<` near the beginning makes a text a page. */
-static const struct word html_words[] = {WORD("!doctype html"), WORD("html"),   WORD("head"),
-                                         WORD("body"),          WORD("script"), WORD("iframe"),
-                                         WORD("title"),         WORD("table"),  WORD("meta")};
+/* Any of these behind a `<`, anywhere in a text, makes it a page. */
+static const struct word page_words[] = {WORD("html>"),  WORD("head>"),  WORD("script"),
+                                         WORD("table"),  WORD("iframe"), WORD("img"),
+                                         WORD("object"), WORD("a href=")};
 
-static const struct filetype filetype_data = {"data", MATCH_TARGET_ANY, false, false};
+static_assert(sizeof("a href=") == FILETYPE_PAGE_MAX, "the longest word and its bracket");
+
+static const struct filetype filetype_data = {"data", MATCH_TARGET_OTHER, false, false};
 static const struct filetype filetype_text = {"text", MATCH_TARGET_ASCII, false, false};
 static const struct filetype filetype_html = {"html", MATCH_TARGET_HTML, false, false};
 static const struct filetype filetype_mail = {"mail", MATCH_TARGET_MAIL, true, false};
@@ -158,46 +162,30 @@ static const struct filetype *detect_cafebabe(struct slice head)
     return few ? &filetype_fat : &filetype_java;
 }
 
-static bool bytes_are_text(struct slice bytes)
+/*
+ * UTF-16, as far as ClamAV looks: with a byte order mark, or, taken in pairs with the high byte
+ * first, without control characters that text does not have. Other text has no zero bytes, and that
+ * is all.
+ */
+static bool head_is_wide(struct slice head)
 {
-    for (size_t i = 0; i < bytes.len; i++) {
-        const uint8_t c = bytes.ptr[i];
-        const bool space = c >= '\t' && c <= '\r';
+    if (head_has(head, 0, "\xff\xfe", 2) || head_has(head, 0, "\xfe\xff", 2)) {
+        return true;
+    }
+    for (size_t i = 0; i + 1 < head.len; i += 2) {
+        const unsigned c = (unsigned)head.ptr[i] << 8 | head.ptr[i + 1];
+        const bool kept = (c >= 0x07 && c <= 0x0d && c != 0x0b) || c == 0x1b;
 
-        if ((c < 0x20 && !space && c != 0x1b) || c == 0x7f) {
+        if ((c < ' ' && !kept) || c == 0x7f || c == 0xfffe) {
             return false;
         }
     }
     return true;
 }
 
-/* One bit for each of 16 bytes that text does not have: below 0x20 but white space and escape;
- * 0x7f. */
-static int block_find_control(const uint8_t *bytes)
-{
-    const __m128i block = _mm_loadu_si128((const __m128i *)(const void *)bytes);
-    const __m128i printable = _mm_cmpeq_epi8(_mm_max_epu8(block, _mm_set1_epi8(0x20)), block);
-    const __m128i in_space =
-        _mm_max_epu8(_mm_min_epu8(block, _mm_set1_epi8('\r')), _mm_set1_epi8('\t'));
-    const __m128i space = _mm_cmpeq_epi8(in_space, block);
-    const __m128i escape = _mm_cmpeq_epi8(block, _mm_set1_epi8(0x1b));
-    const __m128i good = _mm_or_si128(_mm_or_si128(printable, space), escape);
-    const __m128i del = _mm_cmpeq_epi8(block, _mm_set1_epi8(0x7f));
-
-    return _mm_movemask_epi8(_mm_andnot_si128(del, good)) ^ 0xffff;
-}
-
-/* No control characters but white space and escape; any 8-bit charset passes. */
 static bool head_is_text(struct slice head)
 {
-    size_t at = 0;
-
-    for (; head.len - at >= 16; at += 16) {
-        if (block_find_control(head.ptr + at) != 0) {
-            return false;
-        }
-    }
-    return head.len > 0 && bytes_are_text(slice_skip(head, at));
+    return head.len > 0 && (!memchr(head.ptr, 0, head.len) || head_is_wide(head));
 }
 
 /* "Name:", as fields of a message begin. */
@@ -243,15 +231,33 @@ static const struct filetype *detect_mail(struct slice head)
     return mime ? &filetype_mime : &filetype_mail;
 }
 
-static bool head_is_html(struct slice head)
+size_t filetype_find_page(struct slice text)
 {
-    for (size_t at = slice_find(head, '<'); at < head.len; at = slice_find(head, '<')) {
-        head = slice_skip(head, at + 1);
-        if (head_begins_any(head, html_words, ARRAY_LEN(html_words))) {
-            return true;
+    struct slice rest = text;
+
+    for (size_t at = slice_find(rest, '<'); at < rest.len; at = slice_find(rest, '<')) {
+        rest = slice_skip(rest, at + 1);
+        if (head_begins_any(rest, page_words, ARRAY_LEN(page_words))) {
+            return text.len - rest.len - 1;
         }
     }
-    return false;
+    return text.len;
+}
+
+/* Wide characters of a page lose their zeros. */
+static bool head_is_page(struct slice head)
+{
+    uint8_t narrow[FILETYPE_PROBE];
+    size_t len = 0;
+
+    if (!memchr(head.ptr, 0, head.len)) {
+        return filetype_find_page(head) < head.len;
+    }
+    for (size_t i = 0; i < head.len; i++) {
+        narrow[len] = head.ptr[i];
+        len += head.ptr[i] != 0;
+    }
+    return filetype_find_page(slice_from(narrow, len)) < len;
 }
 
 const struct filetype *filetype_detect(struct slice head)
@@ -265,15 +271,17 @@ const struct filetype *filetype_detect(struct slice head)
     if (type) {
         return type;
     }
-    head = head_skip_mark(head);
-    if (!head_is_text(head)) {
-        return head_is_html(head) ? &filetype_html : &filetype_data;
+    if (head.len == 0) {
+        return &filetype_data;
     }
-    type = detect_mail(head);
+    type = detect_mail(head_skip_mark(head));
     if (type) {
         return type;
     }
-    return head_is_html(head) ? &filetype_html : &filetype_text;
+    if (head_is_page(head)) {
+        return &filetype_html;
+    }
+    return head_is_text(head) ? &filetype_text : &filetype_data;
 }
 
 bool filetype_is_mime(struct slice head)

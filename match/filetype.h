@@ -9,7 +9,8 @@
  */
 #include "base/slice.h"
 
-#define FILETYPE_PROBE 1024
+#define FILETYPE_PROBE    1024
+#define FILETYPE_PAGE_MAX 8
 
 /* ClamAV's numbers, as they stand in .ndb files. */
 enum match_target {
@@ -40,6 +41,13 @@ struct filetype {
 
 /* Never NULL; static. */
 const struct filetype *filetype_detect(struct slice head);
+
+/*
+ * Where the first tag stands that makes a page of a text, which may be far behind its beginning;
+ * the length when there is none. A tag of FILETYPE_PAGE_MAX bytes may begin in one piece and end in
+ * the next.
+ */
+size_t filetype_find_page(struct slice text);
 
 /* filetype_detect(head)->mime, quick for what does not begin like a message. */
 bool filetype_is_mime(struct slice head);

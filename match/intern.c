@@ -40,6 +40,13 @@ struct slice intern_at(const struct intern *intern, uint32_t index)
     return slice_from(vec_at(&intern->bytes, entry->at), entry->len);
 }
 
+uint32_t intern_offset(const struct intern *intern, uint32_t index)
+{
+    const struct intern_entry *entry = vec_at(&intern->entries, index);
+
+    return (uint32_t)entry->at;
+}
+
 /* The slot of these bytes, or the free one where they belong. */
 static uint32_t *intern_slot(const struct intern *intern, struct slice bytes, uint64_t hash)
 {

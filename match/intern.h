@@ -28,6 +28,9 @@ MUST_CHECK bool intern_find(const struct intern *intern, struct slice bytes, uin
 /* Valid until the next intern_add. */
 struct slice intern_at(const struct intern *intern, uint32_t index);
 
+/* Where those bytes lie in `bytes`. */
+uint32_t intern_offset(const struct intern *intern, uint32_t index);
+
 static inline uint32_t intern_len(const struct intern *intern)
 {
     return (uint32_t)intern->entries.len;

@@ -2,6 +2,8 @@
 #include "match/layout.h"
 
 #include "base/err.h"
+#include "match/layout_hash.h"
+#include "match/layout_logic.h"
 
 #include <assert.h>
 
@@ -9,13 +11,17 @@ static_assert(sizeof(struct program_op) == 16, "part of the format");
 static_assert(sizeof(struct program_cluster) == 40, "part of the format");
 static_assert(sizeof(struct program_signature) == 56, "part of the format");
 static_assert(sizeof(struct layout_direct) == 40, "part of the format");
-static_assert(sizeof(struct layout_size) == 24, "part of the format");
-static_assert(sizeof(struct layout_digest) == 40, "part of the format");
+static_assert(sizeof(struct layout_chunk) == 8, "part of the format");
+static_assert(sizeof(struct layout_table) == 44, "part of the format");
+static_assert(sizeof(struct layout_digest) == 12, "part of the format");
 static_assert(sizeof(struct layout_logic) == 80, "part of the format");
 static_assert(sizeof(struct layout_part) == 20, "part of the format");
 static_assert(sizeof(struct layout_node) == 16, "part of the format");
 static_assert(sizeof(struct layout_compare) == 40, "part of the format");
 static_assert(sizeof(struct layout_regex) == 40, "part of the format");
+static_assert(sizeof(struct layout_member) == 72, "part of the format");
+static_assert(sizeof(struct layout_password) == 12, "part of the format");
+static_assert(sizeof(struct layout_magic) == 136, "part of the format");
 
 size_t layout_item_bytes(enum layout_section section)
 {
@@ -31,7 +37,10 @@ size_t layout_item_bytes(enum layout_section section)
         [LAYOUT_DIRECTS] = sizeof(struct layout_direct),
         [LAYOUT_DATABASES] = sizeof(struct layout_database),
         [LAYOUT_BLOBS] = 1,
-        [LAYOUT_SIZES] = sizeof(struct layout_size),
+        [LAYOUT_CHUNKS] = sizeof(struct layout_chunk),
+        [LAYOUT_SIZE_LOWS] = sizeof(uint16_t),
+        [LAYOUT_BUCKETS] = sizeof(uint32_t),
+        [LAYOUT_DIGEST_WORDS] = sizeof(uint32_t),
         [LAYOUT_DIGESTS] = sizeof(struct layout_digest),
         [LAYOUT_THREATS] = sizeof(struct layout_threat),
         [LAYOUT_STRINGS] = 1,
@@ -45,6 +54,10 @@ size_t layout_item_bytes(enum layout_section section)
         [LAYOUT_ALWAYS] = sizeof(uint32_t),
         [LAYOUT_TYPES] = sizeof(uint16_t),
         [LAYOUT_RULESETS] = sizeof(struct layout_ruleset),
+        [LAYOUT_MEMBERS] = sizeof(struct layout_member),
+        [LAYOUT_PASSWORDS] = sizeof(struct layout_password),
+        [LAYOUT_MEMBER_TEXTS] = 1,
+        [LAYOUT_MAGICS] = sizeof(struct layout_magic),
     };
 
     return bytes[section];
@@ -101,7 +114,10 @@ static void layout_point(struct layout *layout)
     layout->trigger_lists = layout_section_at(layout, LAYOUT_TRIGGER_LISTS);
     layout->directs = layout_section_at(layout, LAYOUT_DIRECTS);
     layout->databases = layout_section_at(layout, LAYOUT_DATABASES);
-    layout->sizes = layout_section_at(layout, LAYOUT_SIZES);
+    layout->chunks = layout_section_at(layout, LAYOUT_CHUNKS);
+    layout->size_lows = layout_section_at(layout, LAYOUT_SIZE_LOWS);
+    layout->buckets = layout_section_at(layout, LAYOUT_BUCKETS);
+    layout->digest_words = layout_section_at(layout, LAYOUT_DIGEST_WORDS);
     layout->digests = layout_section_at(layout, LAYOUT_DIGESTS);
     layout->threats = layout_section_at(layout, LAYOUT_THREATS);
     layout->strings = layout_section_at(layout, LAYOUT_STRINGS);
@@ -115,6 +131,10 @@ static void layout_point(struct layout *layout)
     layout->always = layout_section_at(layout, LAYOUT_ALWAYS);
     layout->types = layout_section_at(layout, LAYOUT_TYPES);
     layout->rulesets = layout_section_at(layout, LAYOUT_RULESETS);
+    layout->members = layout_section_at(layout, LAYOUT_MEMBERS);
+    layout->passwords = layout_section_at(layout, LAYOUT_PASSWORDS);
+    layout->member_texts = layout_section_at(layout, LAYOUT_MEMBER_TEXTS);
+    layout->magics = layout_section_at(layout, LAYOUT_MAGICS);
 }
 
 /* ---- Programs ---- */
@@ -146,6 +166,7 @@ static bool layout_check_op(const struct layout *layout, uint32_t index)
     }
     switch (op->kind) {
     case PROGRAM_BYTES:
+    case PROGRAM_NOCASE:
         return op->len > 0 && op->len == op->max &&
                layout_fits(op->at, op->len, layout->len[LAYOUT_BYTES]);
     case PROGRAM_SET:
@@ -156,7 +177,7 @@ static bool layout_check_op(const struct layout *layout, uint32_t index)
         return layout_check_either(layout, index);
     case PROGRAM_EDGE:
         return op->at < PROGRAM_EDGES &&
-               (op->at > PROGRAM_EDGE_RIGHT_SET || op->len < layout->len[LAYOUT_SETS]);
+               (!program_edge_has_set(op) || op->len < layout->len[LAYOUT_SETS]);
     default:
         return false;
     }
@@ -174,7 +195,7 @@ static bool layout_check_cluster(const struct layout *layout, const struct progr
     }
     return cluster->anchor >= cluster->op_first &&
            cluster->anchor - cluster->op_first < cluster->op_len &&
-           layout->ops[cluster->anchor].kind == PROGRAM_BYTES &&
+           program_op_is_string(&layout->ops[cluster->anchor]) &&
            cluster->anchor_rare < layout->ops[cluster->anchor].len &&
            cluster->anchor_min <= cluster->anchor_max && cluster->anchor_max <= cluster->len_max;
 }
@@ -185,8 +206,8 @@ static bool layout_check_signature(const struct layout *layout,
     if (signature->threat >= layout->len[LAYOUT_THREATS] || signature->cluster_len == 0 ||
         !layout_fits(signature->cluster_first, signature->cluster_len,
                      layout->len[LAYOUT_CLUSTERS]) ||
-        signature->target >= MATCH_TARGET_COUNT || signature->offset_kind > PROGRAM_FROM_END ||
-        signature->offset > UINT32_MAX || signature->shift > UINT32_MAX) {
+        signature->target >= MATCH_TARGET_COUNT || signature->shift > UINT32_MAX ||
+        !layout_logic_check_offset(signature->offset_kind, signature->offset)) {
         return false;
     }
     if (signature->trigger_cluster == PROGRAM_NONE) {
@@ -290,31 +311,7 @@ static bool layout_check_directs(const struct layout *layout)
     return true;
 }
 
-/* ---- Hashes and names ---- */
-
-static bool layout_check_hashes(const struct layout *layout)
-{
-    const struct layout_header *header = layout->header;
-
-    for (unsigned i = 0; i < LAYOUT_HASHES; i++) {
-        if (!layout_fits(header->size_first[i], header->size_len[i], layout->len[LAYOUT_SIZES])) {
-            return false;
-        }
-    }
-    for (uint32_t i = 0; i < layout->len[LAYOUT_SIZES]; i++) {
-        const struct layout_size *size = &layout->sizes[i];
-
-        if (!layout_fits(size->digest_first, size->digest_len, layout->len[LAYOUT_DIGESTS])) {
-            return false;
-        }
-    }
-    for (uint32_t i = 0; i < layout->len[LAYOUT_DIGESTS]; i++) {
-        if (layout->digests[i].threat >= layout->len[LAYOUT_THREATS]) {
-            return false;
-        }
-    }
-    return true;
-}
+/* ---- Names ---- */
 
 static bool layout_check_threats(const struct layout *layout)
 {
@@ -333,7 +330,47 @@ static bool layout_check_threats(const struct layout *layout)
     return true;
 }
 
-int layout_open(struct layout *out, struct slice image)
+/* ---- Members of containers, types of files ---- */
+
+static bool layout_check_members(const struct layout *layout)
+{
+    const uint32_t texts_len = layout->len[LAYOUT_MEMBER_TEXTS];
+
+    if (texts_len > 0 && layout->member_texts[texts_len - 1] != '\0') {
+        return false;
+    }
+    for (uint32_t i = 0; i < layout->len[LAYOUT_MEMBERS]; i++) {
+        const struct layout_member *member = &layout->members[i];
+
+        if (member->threat >= layout->len[LAYOUT_THREATS] ||
+            (member->name != PROGRAM_NONE && member->name >= texts_len)) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < layout->len[LAYOUT_PASSWORDS]; i++) {
+        const struct layout_password *password = &layout->passwords[i];
+
+        if (!layout_fits(password->text, password->len, texts_len)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool layout_check_magics(const struct layout *layout)
+{
+    for (uint32_t i = 0; i < layout->len[LAYOUT_MAGICS]; i++) {
+        const struct layout_magic *magic = &layout->magics[i];
+
+        if (magic->len == 0 || magic->len > LAYOUT_MAGIC_MAX ||
+            !layout_fits(magic->at, magic->len, FILETYPE_PROBE)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int layout_adopt(struct layout *out, struct slice image)
 {
     struct layout layout = {.header = (const struct layout_header *)(const void *)image.ptr};
 
@@ -341,9 +378,23 @@ int layout_open(struct layout *out, struct slice image)
         return ERR_NEW(-EBADMSG);
     }
     layout_point(&layout);
+    *out = layout;
+    return 0;
+}
+
+int layout_open(struct layout *out, struct slice image)
+{
+    struct layout layout;
+    const int r = layout_adopt(&layout, image);
+
+    if (r) {
+        return ERR_PASS(r);
+    }
     if (!layout_check_programs(&layout) || !layout_check_triggers(&layout) ||
         !layout_check_databases(&layout) || !layout_check_directs(&layout) ||
-        !layout_check_hashes(&layout) || !layout_check_threats(&layout)) {
+        !layout_hash_check(&layout) || !layout_check_threats(&layout) ||
+        !layout_check_members(&layout) || !layout_check_magics(&layout) ||
+        !layout_logic_check(&layout)) {
         return ERR_NEW(-EBADMSG);
     }
     *out = layout;

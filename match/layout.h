@@ -17,6 +17,11 @@
 #define LAYOUT_VERSION 2
 #define LAYOUT_ALIGN   64
 
+#define LAYOUT_PARTS_MAX 64 /* Of a logical signature; a rule may have more. */
+#define LAYOUT_DEPTH_MAX 64 /* Levels of an expression. */
+
+#define LAYOUT_COMPARE_BYTES_MAX 16 /* Of text; binary numbers have 1, 2, 4 or 8. */
+
 enum layout_section {
     LAYOUT_SIGNATURES, /* struct program_signature: those that stand alone, then parts of logics. */
     LAYOUT_CLUSTERS,   /* struct program_cluster */
@@ -29,8 +34,11 @@ enum layout_section {
     LAYOUT_DIRECTS,       /* struct layout_direct, ordered by target and need. */
     LAYOUT_DATABASES,     /* struct layout_database */
     LAYOUT_BLOBS,         /* Hyperscan databases as they are in memory. */
-    LAYOUT_SIZES,         /* struct layout_size, ordered by kind and size. */
-    LAYOUT_DIGESTS,       /* struct layout_digest, ordered by kind, size and digest. */
+    LAYOUT_CHUNKS,        /* struct layout_chunk */
+    LAYOUT_SIZE_LOWS,     /* uint16_t: see layout_chunk. */
+    LAYOUT_BUCKETS,       /* uint32_t: see layout_table. */
+    LAYOUT_DIGEST_WORDS,  /* uint32_t: the bytes of digests, ordered. */
+    LAYOUT_DIGESTS,       /* struct layout_digest, in the same order. */
     LAYOUT_THREATS,       /* struct layout_threat */
     LAYOUT_STRINGS,       /* Text with NULs. */
     LAYOUT_LOGICS,        /* struct layout_logic */
@@ -43,6 +51,10 @@ enum layout_section {
     LAYOUT_ALWAYS,        /* uint32_t: logics that nothing cheap speaks against, by target. */
     LAYOUT_TYPES,         /* uint16_t: container types that logics name. */
     LAYOUT_RULESETS,      /* struct layout_ruleset */
+    LAYOUT_MEMBERS,       /* struct layout_member */
+    LAYOUT_PASSWORDS,     /* struct layout_password */
+    LAYOUT_MEMBER_TEXTS,  /* Text of both, each with a NUL. */
+    LAYOUT_MAGICS,        /* struct layout_magic */
     LAYOUT_SECTIONS,
 };
 
@@ -71,21 +83,59 @@ enum layout_hash {
 #define LAYOUT_DIGEST_MAX 32
 #define LAYOUT_ANY_SIZE   UINT64_MAX
 
-/* All digests of one kind and one body size. */
-struct layout_size {
-    uint64_t size; /* LAYOUT_ANY_SIZE comes last. */
-    uint32_t digest_first;
-    uint32_t digest_len;
-    uint8_t detects; /* Some of them are signatures ... */
-    uint8_t allows;  /* ... some are on the allow list. */
-    uint8_t pad[6];
+/* What is hashed. */
+enum layout_scope {
+    LAYOUT_SCOPE_BODY,
+    LAYOUT_SCOPE_SECTION, /* Raw data of a section of an executable. */
+    LAYOUT_SCOPE_IMPORTS, /* The list of imports of an executable. */
+    LAYOUT_SCOPES,
 };
 
-struct layout_digest {
-    uint8_t digest[LAYOUT_DIGEST_MAX]; /* Zeros behind a short one. */
-    uint32_t threat;
-    uint32_t allow;
+/*
+ * Sizes [i << 16, (i + 1) << 16) that occur, by their lower 16 bits: an ordered list, or beyond
+ * LAYOUT_CHUNK_LIST_MAX a bitmap, from `first` in LAYOUT_SIZE_LOWS on.
+ */
+struct layout_chunk {
+    uint32_t first;
+    uint32_t len;
 };
+
+#define LAYOUT_CHUNK_LIST_MAX     4096
+#define LAYOUT_CHUNK_BITMAP_WORDS 4096
+
+/* The set of sizes that have entries. */
+struct layout_sizes {
+    uint32_t chunk_first;
+    uint32_t chunk_len;
+    uint32_t any; /* There are entries for any size. */
+};
+
+/*
+ * The digests of one scope and kind. They are ordered, and their first `bucket_bits` bits are the
+ * number of a bucket: its digests are [buckets[i], buckets[i + 1]).
+ */
+struct layout_table {
+    uint32_t len;
+    uint32_t word_first;   /* In LAYOUT_DIGEST_WORDS. */
+    uint32_t digest_first; /* In LAYOUT_DIGESTS. */
+    uint32_t bucket_first; /* In LAYOUT_BUCKETS: one more than there are buckets. */
+    uint32_t bucket_bits;
+    struct layout_sizes detects;
+    struct layout_sizes allows;
+};
+
+#define LAYOUT_BUCKET_BITS_MAX 26
+
+/* What a digest stands for. */
+struct layout_digest {
+    uint32_t size;   /* LAYOUT_DIGEST_ANY_SIZE: any. */
+    uint32_t threat; /* LAYOUT_DIGEST_ALLOW: on the allow list. */
+    uint32_t number; /* Stands in the hole of the threat's name; LAYOUT_NO_NUMBER: it has none. */
+};
+
+#define LAYOUT_DIGEST_ANY_SIZE UINT32_MAX
+#define LAYOUT_DIGEST_ALLOW    0x80000000U
+#define LAYOUT_NO_NUMBER       UINT32_MAX
 
 /* ---- Signatures with logic ---- */
 
@@ -106,7 +156,7 @@ struct layout_logic {
     uint64_t entry_max;
     uint32_t sections_min; /* Sections of an executable; 0 and UINT32_MAX likewise. */
     uint32_t sections_max;
-    uint32_t magic_mask; /* The body's first four bytes, little-endian, under this mask ... */
+    uint32_t magic_mask;  /* The body's first four bytes, little-endian, under this mask ... */
     uint32_t magic_value; /* ... must be this. */
     uint32_t threat;
     uint32_t root;
@@ -118,7 +168,8 @@ struct layout_logic {
                            CL_TYPE_ANY: the body itself must not be in a container. */
     uint8_t kind;       /* enum layout_logic_kind */
     uint8_t target;
-    uint8_t pad[6];
+    uint8_t pad[2];
+    uint32_t need; /* YARA: the node that must hold before the ruleset is asked, or NONE. */
 };
 
 enum layout_part_kind {
@@ -179,15 +230,15 @@ struct layout_compare {
 
 /* A Perl-compatible expression, run when `trigger` is true. */
 struct layout_regex {
-    uint64_t offset;  /* As in program_signature. */
+    uint64_t offset; /* As in program_signature. */
     uint64_t shift;
     uint32_t text;    /* Offset of a string. */
     uint32_t options; /* PCRE2_* */
     uint32_t trigger; /* A node of LAYOUT_NODES. */
     uint16_t section;
     uint8_t offset_kind;
-    uint8_t global;  /* `g`: counts every match. */
-    uint8_t rolling; /* `r`: starts at the offset and rolls on. */
+    uint8_t global;    /* `g`: counts every match. */
+    uint8_t rolling;   /* `r`: starts at the offset and rolls on. */
     uint8_t encompass; /* `e`: the match lies between the offset and the shift. */
     uint8_t pad[6];
 };
@@ -201,6 +252,46 @@ struct layout_group {
 struct layout_ruleset {
     uint64_t offset; /* In the image. */
     uint64_t len;
+};
+
+/* ---- Members of containers, types of files ---- */
+
+/* What a container says of a member. Every range from 0 to the largest number: does not matter. */
+struct layout_member {
+    uint64_t container_min; /* Bytes of the container. */
+    uint64_t container_max;
+    uint64_t packed_min; /* Bytes in the container. */
+    uint64_t packed_max;
+    uint64_t real_min; /* Bytes when unpacked. */
+    uint64_t real_max;
+    uint32_t position_min; /* The first member is 1. */
+    uint32_t position_max;
+    uint32_t threat;
+    uint32_t name; /* In LAYOUT_MEMBER_TEXTS, an expression; PROGRAM_NONE: does not matter. */
+    uint32_t crc;
+    uint16_t container; /* enum cl_type; CL_TYPE_ANY: does not matter. */
+    uint8_t encrypted;  /* enum match_encrypted */
+    uint8_t has_crc;
+};
+
+/* A password to try. */
+struct layout_password {
+    uint32_t text; /* In LAYOUT_MEMBER_TEXTS. */
+    uint32_t len;
+    uint16_t container; /* As above. */
+    uint8_t pad[2];
+};
+
+#define LAYOUT_MAGIC_MAX 64
+
+/* Bytes that make a body a file of a type; zeros behind `len`. */
+struct layout_magic {
+    uint32_t at;
+    uint16_t type; /* enum cl_type */
+    uint8_t len;
+    uint8_t pad;
+    uint8_t mask[LAYOUT_MAGIC_MAX];
+    uint8_t value[LAYOUT_MAGIC_MAX];
 };
 
 struct layout_threat {
@@ -229,8 +320,7 @@ struct layout_header {
     uint32_t database_of[MATCH_TARGET_COUNT];  /* PROGRAM_NONE: nothing to look for. */
     uint32_t direct_first[MATCH_TARGET_COUNT]; /* In LAYOUT_DIRECTS. */
     uint32_t direct_len[MATCH_TARGET_COUNT];
-    uint32_t size_first[LAYOUT_HASHES]; /* In LAYOUT_SIZES. */
-    uint32_t size_len[LAYOUT_HASHES];
+    struct layout_table tables[LAYOUT_SCOPES][LAYOUT_HASHES];
     uint32_t always_first[MATCH_TARGET_COUNT]; /* In LAYOUT_ALWAYS. */
     uint32_t always_len[MATCH_TARGET_COUNT];
     uint32_t alone_len; /* Signatures that are no part of a logic; they come first. */
@@ -250,7 +340,10 @@ struct layout {
     const uint32_t *trigger_lists;
     const struct layout_direct *directs;
     const struct layout_database *databases;
-    const struct layout_size *sizes;
+    const struct layout_chunk *chunks;
+    const uint16_t *size_lows;
+    const uint32_t *buckets;
+    const uint32_t *digest_words;
     const struct layout_digest *digests;
     const struct layout_threat *threats;
     const char *strings;
@@ -264,6 +357,10 @@ struct layout {
     const uint32_t *always;
     const uint16_t *types;
     const struct layout_ruleset *rulesets;
+    const struct layout_member *members;
+    const struct layout_password *passwords;
+    const char *member_texts;
+    const struct layout_magic *magics;
     uint32_t len[LAYOUT_SECTIONS]; /* Items. */
 };
 
@@ -273,8 +370,20 @@ struct layout {
  */
 MUST_CHECK int layout_open(struct layout *out, struct slice image);
 
+/* The same for an image that has passed already and cannot have changed: looks at no item. */
+MUST_CHECK int layout_adopt(struct layout *out, struct slice image);
+
 /* Bytes of one item of a section. */
 size_t layout_item_bytes(enum layout_section section);
 
 /* Bytes of a digest of a kind. */
 size_t layout_digest_bytes(enum layout_hash kind);
+
+/* The bucket of a digest. */
+static inline uint32_t layout_bucket(const uint8_t *digest, uint32_t bits)
+{
+    uint32_t head;
+
+    memcpy(&head, digest, sizeof(head));
+    return __builtin_bswap32(head) >> (32 - bits);
+}

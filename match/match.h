@@ -51,6 +51,7 @@ enum match_status {
 };
 
 #define MATCH_PENDING_MAX 64
+#define MATCH_NAME_MAX    256 /* Of a name that is put together. */
 
 struct match_pending {
     uint32_t signature;
@@ -61,16 +62,20 @@ struct match_pending {
 struct match_body {
     struct match_db *db; /* NULL when idle. All fields are private. */
     struct match_source source;
+    void *views;           /* Its normalised views, from the db's pool, or NULL. */
     void *slot;            /* Stream, followed signatures and digests, from the db's pool. */
     uint64_t fed;          /* Bytes seen. */
     uint64_t budget;       /* Verifying steps left. */
     uint64_t hash_at;      /* Progress of the hashes at the end. */
     uint32_t direct_at[2]; /* Next signature in place: generic ones, those of the type. */
     uint32_t pending_len;
-    uint32_t found; /* Index of the threat found, or UINT32_MAX. */
+    uint32_t found;        /* Index of the threat found, or UINT32_MAX, */
+    uint32_t found_number; /* and the number in its name. */
     uint8_t state;
     uint8_t type; /* enum match_target, once known. */
+    bool view;    /* It is a view of another body. */
     struct match_pending pending[MATCH_PENDING_MAX];
+    char name[MATCH_NAME_MAX]; /* Of the finding, if it had to be put together. */
 };
 
 /*
@@ -80,6 +85,14 @@ struct match_body {
  * of this version or fail their checks, -ENOMEM.
  */
 MUST_CHECK int match_db_open(struct match_db **out_db, struct slice image, uint32_t bodies_max);
+
+/*
+ * The same for an image that match_db_open has taken before, here or in a process that is trusted,
+ * and that nobody can have changed since (a sealed memfd). Touches little of it, so that a process
+ * can adopt an image between two requests.
+ */
+MUST_CHECK int match_db_open_sealed(struct match_db **out_db, struct slice image,
+                                    uint32_t bodies_max);
 void match_db_close(struct match_db *db);
 
 /* Signatures of each kind, for status and `baleen defs inspect`. */

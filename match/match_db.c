@@ -3,82 +3,74 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "match/match_views.h"
+#include "match/regex_find.h"
+#include "match/yara_run.h"
 
 #include <stdlib.h>
 
-/*
- * Hyperscan asks for a stream's memory through one function for the whole process. The caller of
- * hs_open_stream leaves here which memory it means.
- */
-static _Thread_local struct {
-    void *memory;
-    size_t cap;
-} stream_place;
-
-static void *stream_take(size_t len)
-{
-    void *memory = len <= stream_place.cap ? stream_place.memory : NULL;
-
-    stream_place.memory = NULL;
-    return memory;
-}
-
-static void stream_give(void *memory)
-{
-    /* It is part of a slot. */
-    (void)memory;
-}
-
 static size_t match_db_stream_at(const struct match_db *db)
 {
-    return (sizeof(struct match_slot) + db->bitmap_bytes + 63) & ~(size_t)63;
+    const size_t words =
+        marks_bytes(db->layout.header->alone_len) + marks_bytes(db->layout.len[LAYOUT_LOGICS]);
+
+    return (sizeof(struct match_slot) + words + 63) & ~(size_t)63;
+}
+
+void match_slot_init_marks(const struct match_db *db, struct match_slot *slot)
+{
+    uint64_t *words = (uint64_t *)(void *)(slot + 1);
+    const uint32_t alone_len = db->layout.header->alone_len;
+
+    marks_init(&slot->follows, words, alone_len);
+    logic_slot_init(&slot->logic, words + marks_bytes(alone_len) / sizeof(*words),
+                    db->layout.len[LAYOUT_LOGICS]);
 }
 
 void match_slot_open_stream(const struct match_db *db, struct match_slot *slot,
-                            const hs_database_t *database)
+                            const struct scan *scan)
 {
-    stream_place.memory = (uint8_t *)slot + match_db_stream_at(db);
-    stream_place.cap = db->stream_bytes;
-    const hs_error_t error = hs_open_stream(database, 0, &slot->stream);
-
-    ASSERT(error == HS_SUCCESS);
+    slot->stream = scan_stream_open(scan, (uint8_t *)slot + match_db_stream_at(db));
 }
 
-/* Checks each database (Hyperscan compares its checksum when it sizes the scratch) and measures its
- * streams. */
+/* Checks each database and measures its streams. */
 static int match_db_adopt(struct match_db *db)
 {
-    for (unsigned target = 0; target < MATCH_TARGET_COUNT; target++) {
-        const hs_database_t *database = match_db_database(db, target);
-        size_t stream_bytes = 0;
-        size_t len = 0;
+    const uint32_t len = db->layout.len[LAYOUT_DATABASES];
 
-        if (!database || (target > 0 && database == match_db_database(db, MATCH_TARGET_ANY))) {
-            continue;
-        }
-        if (hs_database_size(database, &len) != HS_SUCCESS ||
-            len > db->layout.databases[db->layout.header->database_of[target]].len) {
-            return ERR_NEW(-EBADMSG);
-        }
-        const hs_error_t error = hs_alloc_scratch(database, &db->scratch);
+    db->scans = calloc(len + 1, sizeof(*db->scans));
+    if (!db->scans) {
+        return ERR_NEW(-ENOMEM);
+    }
+    for (uint32_t i = 0; i < len; i++) {
+        const struct layout_database *row = &db->layout.databases[i];
+        const struct slice block =
+            slice_from((const uint8_t *)db->layout.header + row->offset, row->len);
+        const int r = scan_open(&db->scans[i], block, &db->scratch);
 
-        if (error == HS_NOMEM) {
-            return ERR_NEW(-ENOMEM);
+        if (r) {
+            return ERR_PASS(r);
         }
-        if (error != HS_SUCCESS || hs_stream_size(database, &stream_bytes) != HS_SUCCESS) {
-            return ERR_NEW(-EBADMSG);
-        }
-        db->stream_bytes = MAX_OF(db->stream_bytes, stream_bytes);
+        db->stream_bytes = MAX_OF(db->stream_bytes, scan_stream_bytes(&db->scans[i]));
     }
     return 0;
 }
 
+/* Each body may have its views, when some signature is for normalised text. */
+static int match_db_open_views(struct match_db *db, uint32_t bodies_max)
+{
+    const uint32_t targets = 1U << MATCH_TARGET_HTML | 1U << MATCH_TARGET_ASCII;
+
+    if ((db->layout.header->targets & targets) == 0) {
+        return 0;
+    }
+    const int r = view_window_open(&db->view_window);
+
+    return r ? ERR_PASS(r) : pool_open(&db->views, sizeof(struct match_views), bodies_max);
+}
+
 static int match_db_prepare(struct match_db *db, uint32_t bodies_max)
 {
-    if (hs_valid_platform() != HS_SUCCESS ||
-        hs_set_stream_allocator(stream_take, stream_give) != HS_SUCCESS) {
-        return ERR_NEW(-ENOTSUP);
-    }
     int r = match_db_adopt(db);
 
     if (r) {
@@ -88,20 +80,32 @@ static int match_db_prepare(struct match_db *db, uint32_t bodies_max)
     if (!db->spans) {
         return ERR_NEW(-ENOMEM);
     }
-    db->bitmap_bytes = (db->layout.len[LAYOUT_SIGNATURES] + 7) / 8;
+    db->find = find_choose();
     db->probes = db->layout.header->targets != 1U << MATCH_TARGET_ANY;
     db->star_detects = digest_kinds(&db->layout, LAYOUT_ANY_SIZE, DIGEST_DETECTS);
-    return pool_open(&db->slots, match_db_stream_at(db) + db->stream_bytes, bodies_max);
+    if (db->layout.len[LAYOUT_RULESETS] > 0) {
+        r = yara_run_open(&db->yara, &db->layout);
+        if (r) {
+            return ERR_PASS(r);
+        }
+    }
+    r = match_db_open_views(db, bodies_max);
+    if (r) {
+        return ERR_PASS(r);
+    }
+    return pool_open(&db->slots, match_db_stream_at(db) + db->stream_bytes,
+                     db->view_window ? bodies_max * (1 + VIEW_KINDS) : bodies_max);
 }
 
-int match_db_open(struct match_db **out_db, struct slice image, uint32_t bodies_max)
+static int match_db_open_by(int (*open_layout)(struct layout *, struct slice),
+                            struct match_db **out_db, struct slice image, uint32_t bodies_max)
 {
     struct match_db *db = calloc(1, sizeof(*db));
 
     if (!db) {
         return ERR_NEW(-ENOMEM);
     }
-    int r = layout_open(&db->layout, image);
+    int r = open_layout(&db->layout, image);
 
     if (r == 0) {
         r = match_db_prepare(db, bodies_max);
@@ -114,14 +118,30 @@ int match_db_open(struct match_db **out_db, struct slice image, uint32_t bodies_
     return 0;
 }
 
+int match_db_open(struct match_db **out_db, struct slice image, uint32_t bodies_max)
+{
+    return match_db_open_by(layout_open, out_db, image, bodies_max);
+}
+
+int match_db_open_sealed(struct match_db **out_db, struct slice image, uint32_t bodies_max)
+{
+    return match_db_open_by(layout_adopt, out_db, image, bodies_max);
+}
+
 void match_db_close(struct match_db *db)
 {
     if (!db) {
         return;
     }
     ASSERT(db->slots.used == 0);
-    hs_free_scratch(db->scratch);
+    window_free(db->window);
+    regex_cache_free(db->regexes);
+    yara_run_close(db->yara);
+    scan_scratch_fini(&db->scratch);
+    free(db->scans);
     free(db->spans);
+    pool_close(&db->views);
+    view_window_close(db->view_window);
     pool_close(&db->slots);
     free(db);
 }

@@ -19,6 +19,7 @@ struct parse {
     struct slice text;
     size_t at;
     unsigned depth;
+    unsigned modifiers;
     bool fresh;
     bool owes_byte; /* A `[n-m]` stands last and needs something behind it. */
     uint64_t gap_min;
@@ -80,21 +81,40 @@ static int emit_op(struct vec *row, struct program_op op)
     return vec_append(row, &op, 1) ? 0 : parse_no_memory();
 }
 
+static uint8_t byte_fold(uint8_t byte)
+{
+    return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
+}
+
+static bool byte_is_letter(uint8_t byte)
+{
+    return byte_fold(byte) >= 'a' && byte_fold(byte) <= 'z';
+}
+
 static int emit_byte(struct parse *parse, struct vec *row, uint8_t byte)
 {
+    const bool nocase = parse->modifiers & PATTERN_NOCASE;
+    const uint8_t kind = nocase ? PROGRAM_NOCASE : PROGRAM_BYTES;
+    const uint8_t value = nocase ? byte_fold(byte) : byte;
     struct vec *bytes = &parse->pattern->bytes;
     struct program_op *last = row_last(row);
     const uint32_t at = (uint32_t)bytes->len;
 
-    if (!vec_append(bytes, &byte, 1)) {
+    if (!vec_append(bytes, &value, 1)) {
         return parse_no_memory();
     }
-    if (last && last->kind == PROGRAM_BYTES && last->at + last->len == at) {
+    if (last && last->kind == kind && last->at + last->len == at) {
         last->len++;
         last->max++;
         return 0;
     }
-    return emit_op(row, (struct program_op){.kind = PROGRAM_BYTES, .at = at, .len = 1, .max = 1});
+    return emit_op(row, (struct program_op){.kind = kind, .at = at, .len = 1, .max = 1});
+}
+
+/* The zero behind a byte of a wide pattern. */
+static int emit_wide(struct parse *parse, struct vec *row)
+{
+    return parse->modifiers & PATTERN_WIDE ? emit_byte(parse, row, 0) : 0;
 }
 
 /* Fixed gaps that follow each other are one. */
@@ -204,7 +224,7 @@ static int parse_byte(struct parse *parse, struct vec *row)
         r = emit_set(parse, row, &set);
     }
     parse->at += 2;
-    return r;
+    return r ? r : emit_wide(parse, row);
 }
 
 static bool range_parse_side(struct slice side, uint64_t missing, uint64_t *out)
@@ -323,6 +343,21 @@ struct either {
     uint32_t len_max;
 };
 
+/* For an operation of one byte, but for alternatives. */
+static bool op_takes_byte(const struct pattern *pattern, const struct program_op *op, uint8_t byte)
+{
+    switch (op->kind) {
+    case PROGRAM_BYTES:
+        return *(uint8_t *)vec_at(&pattern->bytes, op->at) == byte;
+    case PROGRAM_NOCASE:
+        return *(uint8_t *)vec_at(&pattern->bytes, op->at) == byte_fold(byte);
+    case PROGRAM_SET:
+        return program_set_has(vec_at(&pattern->sets, op->at), byte);
+    default:
+        return true;
+    }
+}
+
 /* Adds the bytes that a row of one byte can be. */
 static void either_add_bytes(const struct parse *parse, struct either *either,
                              const struct vec *row)
@@ -334,13 +369,7 @@ static void either_add_bytes(const struct parse *parse, struct either *either,
         return;
     }
     for (unsigned byte = 0; byte < 256; byte++) {
-        const bool in = op->kind == PROGRAM_GAP ||
-                        (op->kind == PROGRAM_BYTES &&
-                         *(uint8_t *)vec_at(&parse->pattern->bytes, op->at) == byte) ||
-                        (op->kind == PROGRAM_SET &&
-                         program_set_has(vec_at(&parse->pattern->sets, op->at), (uint8_t)byte));
-
-        if (in) {
+        if (op_takes_byte(parse->pattern, op, (uint8_t)byte)) {
             program_set_add(&either->set, (uint8_t)byte);
         }
     }
@@ -416,12 +445,16 @@ static int parse_either_branches(struct parse *parse, struct either *either, str
 /* At the opening parenthesis. */
 static int parse_either(struct parse *parse, struct vec *row, bool negated)
 {
+    const bool changed = parse->modifiers & (PATTERN_NOCASE | PATTERN_WIDE);
     struct either either = {
         .branches = VEC_OF(struct program_branch), .bytewise = true, .len_min = UINT32_MAX};
     struct vec inner = VEC_OF(struct program_op);
 
     if (parse->depth == PATTERN_DEPTH_MAX) {
         return parse_bad(parse, "alternatives nested too deep");
+    }
+    if (negated && changed) {
+        return parse_bad(parse, "negated alternatives take neither i nor w,");
     }
     parse->depth++;
     int r = parse_either_branches(parse, &either, &inner);
@@ -471,6 +504,9 @@ static int emit_edge(struct parse *parse, struct vec *row, char mark, enum progr
         op.at = PROGRAM_EDGE_RIGHT_LINE;
         return emit_op(row, op);
     }
+    if (mark == 'W' && !negated && parse->modifiers & PATTERN_WIDE) {
+        op.at = side == PROGRAM_EDGE_LEFT_SET ? PROGRAM_EDGE_LEFT_WIDE : PROGRAM_EDGE_RIGHT_WIDE;
+    }
     const struct program_set set = mark_set(mark, side, negated);
 
     op.len = emit_set_index(parse, &set);
@@ -482,13 +518,16 @@ static int parse_instead(struct parse *parse, struct vec *row, struct slice text
 {
     const struct slice kept = parse->text;
     const size_t kept_at = parse->at;
+    const unsigned kept_modifiers = parse->modifiers;
 
     parse->text = text;
     parse->at = 0;
+    parse->modifiers = 0;
     const int r = parse_either(parse, row, false);
 
     parse->text = kept;
     parse->at = kept_at;
+    parse->modifiers = kept_modifiers;
     return r;
 }
 
@@ -675,8 +714,18 @@ static int parse_element(struct parse *parse)
     }
 }
 
+static int parse_word_edge(struct parse *parse, enum program_edge side)
+{
+    return parse->modifiers & PATTERN_WORD ? emit_edge(parse, &parse->row, 'W', side, false) : 0;
+}
+
 static int parse_all(struct parse *parse)
 {
+    int edge = parse_word_edge(parse, PROGRAM_EDGE_LEFT_SET);
+
+    if (edge) {
+        return edge;
+    }
     while (!parse_is_end(parse)) {
         const int r = parse_element(parse);
 
@@ -687,14 +736,34 @@ static int parse_all(struct parse *parse)
     if (parse->fresh || parse->owes_byte) {
         return parse_bad(parse, "nothing behind the last gap,");
     }
-    return parse_close_cluster(parse);
+    edge = parse_word_edge(parse, PROGRAM_EDGE_RIGHT_SET);
+    return edge ? edge : parse_close_cluster(parse);
 }
 
-int pattern_parse(struct pattern *out, struct slice text, char error[PATTERN_ERROR_CAP])
+/* Case matters to letters alone. */
+static void pattern_settle_case(struct pattern *pattern)
+{
+    for (size_t i = 0; i < pattern->ops.len; i++) {
+        struct program_op *op = vec_at(&pattern->ops, i);
+        bool letters = false;
+
+        if (op->kind != PROGRAM_NOCASE) {
+            continue;
+        }
+        for (uint32_t j = 0; j < op->len && !letters; j++) {
+            letters = byte_is_letter(*(uint8_t *)vec_at(&pattern->bytes, op->at + j));
+        }
+        op->kind = letters ? PROGRAM_NOCASE : PROGRAM_BYTES;
+    }
+}
+
+int pattern_parse(struct pattern *out, struct slice text, unsigned modifiers,
+                  char error[PATTERN_ERROR_CAP])
 {
     struct parse parse = {.pattern = out,
                           .error = error,
                           .text = text,
+                          .modifiers = modifiers,
                           .fresh = true,
                           .row = VEC_OF(struct program_op)};
 
@@ -715,6 +784,9 @@ int pattern_parse(struct pattern *out, struct slice text, char error[PATTERN_ERR
     const int r = parse_all(&parse);
 
     vec_free(&parse.row);
+    if (r == 0) {
+        pattern_settle_case(out);
+    }
     return r;
 }
 
@@ -725,73 +797,4 @@ void pattern_free(struct pattern *pattern)
     vec_free(&pattern->bytes);
     vec_free(&pattern->sets);
     vec_free(&pattern->clusters);
-}
-
-/* ---- Offsets ---- */
-
-static enum match_build_status offset_refuse(char error[PATTERN_ERROR_CAP],
-                                             enum match_build_status status, const char *why)
-{
-    snprintf(error, PATTERN_ERROR_CAP, "%s", why);
-    return status;
-}
-
-static bool offset_begins(struct slice text, const char *word)
-{
-    const size_t len = strlen(word);
-
-    return text.len >= len && memcmp(text.ptr, word, len) == 0;
-}
-
-/* Offsets that only a parsed executable, or another signature, can resolve. */
-static const char *offset_foreign(struct slice text)
-{
-    static const struct {
-        const char *word;
-        const char *why;
-    } rows[] = {
-        {"EP+", "offsets from the entry point (EP) need a parsed executable"},
-        {"EP-", "offsets from the entry point (EP) need a parsed executable"},
-        {"SL", "offsets from the last section (SL) need a parsed executable"},
-        {"S", "offsets from a section (S) need a parsed executable"},
-        {"VI", "version information (VI) needs a parsed executable"},
-        {"$", "macro groups ($) belong to logical signatures"},
-    };
-
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        if (offset_begins(text, rows[i].word)) {
-            return rows[i].why;
-        }
-    }
-    return NULL;
-}
-
-enum match_build_status pattern_parse_offset(struct pattern_offset *out, struct slice text,
-                                             char error[PATTERN_ERROR_CAP])
-{
-    struct pattern_offset offset = {.kind = PROGRAM_FROM_START};
-    const char *foreign = offset_foreign(text);
-    struct slice shift = text;
-    struct slice at = slice_split(&shift, ',');
-
-    if (text.len == 1 && text.ptr[0] == '*') {
-        *out = (struct pattern_offset){.kind = PROGRAM_ANYWHERE};
-        return MATCH_BUILD_OK;
-    }
-    if (foreign) {
-        return offset_refuse(error, MATCH_BUILD_UNSUPPORTED, foreign);
-    }
-    if (offset_begins(at, "EOF-")) {
-        offset.kind = PROGRAM_FROM_END;
-        at = slice_skip(at, 4);
-    }
-    if (!slice_parse_u64(at, &offset.at) || offset.at > UINT32_MAX) {
-        return offset_refuse(error, MATCH_BUILD_BAD_OFFSET, "an offset that is no number");
-    }
-    if (at.ptr + at.len < text.ptr + text.len &&
-        (!slice_parse_u64(shift, &offset.shift) || offset.shift > UINT32_MAX)) {
-        return offset_refuse(error, MATCH_BUILD_BAD_OFFSET, "an offset shift that is no number");
-    }
-    *out = offset;
-    return MATCH_BUILD_OK;
 }

@@ -48,6 +48,33 @@ bool peek_equal(struct peek *peek, uint64_t at, const uint8_t *bytes, size_t len
     return true;
 }
 
+static uint8_t byte_fold(uint8_t byte)
+{
+    return byte >= 'A' && byte <= 'Z' ? byte | 0x20 : byte;
+}
+
+bool peek_equal_nocase(struct peek *peek, uint64_t at, const uint8_t *bytes, size_t len)
+{
+    while (len > 0) {
+        size_t have;
+        const uint8_t *ptr = peek_at(peek, at, &have);
+
+        if (!ptr) {
+            return false;
+        }
+        have = MIN_OF(have, len);
+        for (size_t i = 0; i < have; i++) {
+            if (byte_fold(ptr[i]) != bytes[i]) {
+                return false;
+            }
+        }
+        at += have;
+        bytes += have;
+        len -= have;
+    }
+    return true;
+}
+
 bool peek_find(struct peek *peek, uint8_t byte, uint64_t from, uint64_t to, uint64_t *out_at)
 {
     while (from < to) {
@@ -65,6 +92,45 @@ bool peek_find(struct peek *peek, uint8_t byte, uint64_t from, uint64_t to, uint
             return true;
         }
         from += have;
+    }
+    return false;
+}
+
+/* The needle at `at` lies across two pieces. */
+static bool needle_across(struct peek *peek, const struct find_needle *needle, uint64_t at)
+{
+    for (unsigned i = 0; i < FIND_BYTES; i++) {
+        if ((peek_byte(peek, at + needle->at[i]) | needle->fold[i]) != needle->value[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool peek_find_needle(struct peek *peek, find_fn find, const struct find_needle *needle,
+                      uint64_t from, uint64_t to, uint64_t *out_at)
+{
+    while (from < to && !peek->failed) {
+        size_t have = 0;
+        const uint8_t *ptr = peek_at(peek, from, &have);
+        size_t step = 1;
+
+        if (!ptr) {
+            return false;
+        }
+        if (have > needle->span) {
+            step = (size_t)MIN_OF((uint64_t)have - needle->span, to - from);
+            const size_t hit = find(ptr, step, needle);
+
+            if (hit < step) {
+                *out_at = from + hit;
+                return true;
+            }
+        } else if (needle_across(peek, needle, from)) {
+            *out_at = from;
+            return true;
+        }
+        from += step;
     }
     return false;
 }

@@ -8,6 +8,7 @@
  * `failed` is checked once at the end of a step. Owner: the call that feeds or ends a body; pieces
  * are not valid beyond it.
  */
+#include "match/find.h"
 #include "match/match.h"
 
 struct peek_piece {
@@ -57,9 +58,16 @@ static inline uint8_t peek_byte(struct peek *peek, uint64_t at)
 /* Whether these bytes stand at `at`; all of them must be there. */
 MUST_CHECK bool peek_equal(struct peek *peek, uint64_t at, const uint8_t *bytes, size_t len);
 
+/* The same, where letters of `bytes`, which are small, stand for both cases. */
+MUST_CHECK bool peek_equal_nocase(struct peek *peek, uint64_t at, const uint8_t *bytes, size_t len);
+
 /* The first `byte` in [from, to); false when there is none. */
 MUST_CHECK bool peek_find(struct peek *peek, uint8_t byte, uint64_t from, uint64_t to,
                           uint64_t *out_at);
+
+/* The first place in [from, to) of a needle; all its bytes must be there at every place. */
+MUST_CHECK bool peek_find_needle(struct peek *peek, find_fn find, const struct find_needle *needle,
+                                 uint64_t from, uint64_t to, uint64_t *out_at);
 
 /* Copies `len` bytes from `at` on; false when the source failed. */
 MUST_CHECK bool peek_copy(struct peek *peek, uint64_t at, void *out, size_t len);

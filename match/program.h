@@ -36,6 +36,8 @@ enum program_edge {
     PROGRAM_EDGE_RIGHT_SET,  /* Byte behind is in set `len`, or the body ends here. */
     PROGRAM_EDGE_RIGHT_LINE, /* LF or CRLF follows, or the body ends here. */
     PROGRAM_EDGE_NOT_LF,     /* Anything but LF follows. */
+    PROGRAM_EDGE_LEFT_WIDE,  /* No wide character outside of set `len` stands before. */
+    PROGRAM_EDGE_RIGHT_WIDE, /* Nor follows; its zero may be cut off by the body's end. */
     PROGRAM_EDGES,
 };
 
@@ -64,7 +66,7 @@ struct program_cluster {
     uint32_t op_len;
     uint32_t len_min;
     uint32_t len_max;
-    uint32_t anchor;      /* The BYTES operation that a search looks for, or PROGRAM_NONE. */
+    uint32_t anchor; /* The BYTES or NOCASE operation that a search looks for, or PROGRAM_NONE. */
     uint32_t anchor_rare; /* Index of its rarest byte. */
     uint32_t anchor_min;  /* How far behind the cluster's start the anchor stands. */
     uint32_t anchor_max;
@@ -113,6 +115,17 @@ static inline bool program_set_has(const struct program_set *set, uint8_t byte)
 static inline void program_set_add(struct program_set *set, uint8_t byte)
 {
     set->bits[byte >> 3] |= (uint8_t)(1U << (byte & 7));
+}
+
+static inline bool program_op_is_string(const struct program_op *op)
+{
+    return op->kind == PROGRAM_BYTES || op->kind == PROGRAM_NOCASE;
+}
+
+/* Does `len` of an EDGE name a set. */
+static inline bool program_edge_has_set(const struct program_op *op)
+{
+    return op->at != PROGRAM_EDGE_RIGHT_LINE && op->at != PROGRAM_EDGE_NOT_LF;
 }
 
 /* How many bytes an operation takes at least and at most. */

@@ -2,97 +2,127 @@
 #include "match/trigger.h"
 
 #include "base/assert.h"
-
-/*
- * How rare each byte is, in eighths of a bit: -8 log2 of its share in 30 MB of programs and
- * libraries or in 30 MB of scripts, headers and pages, whichever is larger; capped at ten bits.
- */
-static const uint8_t byte_rarity[256] = {
-    16, 48, 57, 61, 59, 60, 69, 67, 52, 65, 42, 73, 69, 73, 61, 46, /* 00 */
-    58, 73, 71, 80, 74, 73, 80, 80, 63, 80, 80, 80, 79, 80, 80, 60, /* 10 */
-    21, 80, 63, 61, 46, 70, 80, 61, 52, 52, 52, 80, 53, 59, 57, 54, /* 20 */
-    56, 58, 61, 65, 68, 68, 67, 75, 68, 66, 65, 62, 63, 63, 61, 80, /* 30 */
-    63, 51, 67, 56, 54, 51, 65, 67, 35, 55, 80, 74, 53, 64, 55, 56, /* 40 */
-    58, 80, 56, 50, 52, 67, 73, 79, 68, 77, 78, 72, 71, 69, 80, 37, /* 50 */
-    73, 40, 57, 44, 45, 33, 49, 55, 50, 39, 80, 59, 43, 52, 38, 41, /* 60 */
-    48, 80, 40, 39, 36, 49, 57, 66, 61, 58, 80, 79, 69, 74, 80, 78, /* 70 */
-    65, 74, 80, 54, 57, 55, 78, 80, 73, 42, 80, 47, 79, 51, 80, 80, /* 80 */
-    69, 80, 80, 80, 80, 80, 80, 80, 79, 80, 80, 80, 80, 80, 80, 80, /* 90 */
-    77, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, 80, /* a0 */
-    78, 80, 80, 80, 80, 80, 72, 80, 73, 80, 74, 80, 79, 80, 74, 76, /* b0 */
-    56, 67, 73, 63, 70, 74, 71, 63, 75, 75, 80, 80, 77, 80, 80, 80, /* c0 */
-    70, 80, 73, 80, 80, 80, 80, 80, 74, 80, 80, 78, 80, 80, 80, 70, /* d0 */
-    70, 80, 77, 80, 80, 80, 78, 76, 50, 61, 78, 67, 74, 77, 78, 72, /* e0 */
-    71, 80, 78, 77, 80, 80, 71, 75, 65, 78, 74, 70, 70, 67, 61, 37, /* f0 */
-};
-
-/* Bytes that the filter sees, and what the others weigh in percent: they only spare callbacks. */
-#define TRIGGER_FILTER_LEN  8
-#define TRIGGER_REST_WEIGHT 25
-
-/* A byte that stands in the window already says little: this percentage of its rarity counts. */
-#define TRIGGER_REPEAT_WEIGHT 40
+#include "match/rarity.h"
 
 #define TRIGGER_LEN_MIN    2
-#define TRIGGER_LEN_PLAIN  3       /* A plain window of this length is preferred to a union. */
-#define TRIGGER_SCORE_MIN  (9 * 8) /* Rarer than once in 500 bytes by the table. */
-#define TRIGGER_RUN_MAX    3       /* Equal bytes at the end. */
-#define TRIGGER_UNION_COST 16      /* For each doubling of the number of strings. */
+#define TRIGGER_LEN_PLAIN  3                     /* Of a window that is preferred to a union. */
+#define TRIGGER_SCORE_MIN  (17 * RARITY_PER_BIT) /* Rarer than once in 100 KB. */
+#define TRIGGER_RUN_MAX    3                     /* Equal bytes at the end. */
+#define TRIGGER_UNION_COST RARITY_PER_BIT        /* For each doubling of the number of strings. */
 #define TRIGGER_SET_MAX    16
+
+/*
+ * Hyperscan's filter sees the last eight bytes; the others only spare hits, and count a quarter.
+ * The stage that samples grams takes strings of eleven bytes and more of which four shifted grams
+ * are rare. What is rarer than some bounds gains nothing by being rarer still; then the longer one
+ * is better.
+ */
+#define TRIGGER_FILTER_LEN  8
+#define TRIGGER_GRAM_LEN    8
+#define TRIGGER_GRAM_SHIFTS 4
+#define TRIGGER_GRAMS_LEN   (TRIGGER_GRAM_LEN + TRIGGER_GRAM_SHIFTS - 1)
+#define TRIGGER_SCORE_GOOD  (40 * RARITY_PER_BIT)
+#define TRIGGER_GRAMS_GOOD  (28 * RARITY_PER_BIT)
+
+double trigger_hits_per_mb(uint32_t score)
+{
+    /* 2^(-i/8) */
+    static const double eighths[8] = {1,          0.91700404, 0.84089642, 0.77110541,
+                                      0.70710678, 0.64841978, 0.59460356, 0.54525387};
+    const unsigned bits = MIN_OF(score / 8, 63);
+
+    return 1e6 * eighths[score % 8] / (double)(UINT64_C(1) << bits);
+}
 
 size_t trigger_rarest(struct slice bytes)
 {
     size_t best = 0;
 
     for (size_t i = 1; i < bytes.len; i++) {
-        if (byte_rarity[bytes.ptr[i]] > byte_rarity[bytes.ptr[best]]) {
+        if (rarity_of_byte(bytes.ptr[i]) > rarity_of_byte(bytes.ptr[best])) {
             best = i;
         }
     }
     return best;
 }
 
-/* Zero for a string that must not be a trigger. */
-static uint32_t string_score(const struct trigger_string *string)
-{
-    const uint8_t last = string->bytes[string->len - 1];
-    uint32_t score = 0;
-    unsigned run = 0;
+/* ---- What a string is worth ---- */
 
-    while (run < string->len && string->bytes[string->len - 1 - run] == last) {
+struct worth {
+    uint32_t score; /* 0: the string must not be a trigger. */
+    uint32_t merit; /* What decides between strings. */
+};
+
+/* The commonest of four shifted grams, where that is best. */
+static uint32_t grams_score(const struct rarity_profile *profile, size_t first, size_t len)
+{
+    uint32_t best = 0;
+
+    for (size_t at = first; at + TRIGGER_GRAMS_LEN <= first + len; at++) {
+        uint32_t worst = UINT32_MAX;
+
+        for (unsigned i = 0; i < TRIGGER_GRAM_SHIFTS; i++) {
+            worst = MIN_OF(worst, rarity_profile_of(profile, at + i, TRIGGER_GRAM_LEN));
+        }
+        best = MAX_OF(best, worst);
+    }
+    return best;
+}
+
+static bool string_is_run(const uint8_t *bytes, size_t len)
+{
+    const uint8_t last = bytes[len - 1];
+    size_t run = 0;
+
+    while (run < len && bytes[len - 1 - run] == last) {
         run++;
     }
-    if (run == string->len || run > TRIGGER_RUN_MAX) {
-        return 0;
-    }
-    for (unsigned i = 0; i < string->len; i++) {
-        const uint8_t byte = string->bytes[i];
-        uint32_t rarity = (uint32_t)byte_rarity[byte] * 100;
+    return run == len || run > TRIGGER_RUN_MAX;
+}
 
-        if (memchr(string->bytes, byte, i)) {
-            rarity = rarity * TRIGGER_REPEAT_WEIGHT / 100;
-        }
-        if (i + TRIGGER_FILTER_LEN < string->len) {
-            rarity = rarity * TRIGGER_REST_WEIGHT / 100;
-        }
-        score += rarity;
+/* Of bytes [first, first + len) of what was measured. */
+static struct worth string_worth(const struct rarity_profile *profile, size_t first, size_t len)
+{
+    const size_t tail = MIN_OF(len, TRIGGER_FILTER_LEN);
+
+    if (string_is_run(profile->bytes.ptr + first, len)) {
+        return (struct worth){0};
     }
-    return score / 100;
+    const uint32_t filter = rarity_profile_of(profile, first + len - tail, tail);
+    const uint32_t all = rarity_profile_of(profile, first, len);
+    const uint32_t grams = grams_score(profile, first, len);
+    const uint32_t score = (3 * filter + MAX_OF(all, filter)) / 4;
+
+    return (struct worth){
+        .score = score,
+        .merit = MIN_OF(score, TRIGGER_SCORE_GOOD) + MIN_OF(grams, TRIGGER_GRAMS_GOOD) / 2 +
+                 (uint32_t)len,
+    };
 }
 
 /* A union is as rare as its commonest member, and each member costs. */
-static uint32_t window_score(const struct trigger *window)
+static struct worth window_worth(const struct trigger *window)
 {
-    uint32_t worst = UINT32_MAX;
+    struct worth worst = {UINT32_MAX, UINT32_MAX};
     uint32_t cost = 0;
 
     for (uint32_t i = 0; i < window->strings_len; i++) {
-        worst = MIN_OF(worst, string_score(&window->strings[i]));
+        const struct trigger_string *string = &window->strings[i];
+        struct rarity_profile profile;
+
+        rarity_profile_init(&profile, slice_from(string->bytes, string->len), window->nocase);
+        const struct worth worth = string_worth(&profile, 0, string->len);
+
+        worst.score = MIN_OF(worst.score, worth.score);
+        worst.merit = MIN_OF(worst.merit, worth.merit);
     }
     for (uint32_t n = 1; n < window->strings_len; n *= 2) {
         cost += TRIGGER_UNION_COST;
     }
-    return worst > cost ? worst - cost : 0;
+    return (struct worth){
+        .score = worst.score > cost ? worst.score - cost : 0,
+        .merit = worst.merit > 2 * cost ? worst.merit - 2 * cost : 0,
+    };
 }
 
 static uint32_t window_len_min(const struct trigger *window)
@@ -105,6 +135,16 @@ static uint32_t window_len_min(const struct trigger *window)
     return len;
 }
 
+static bool op_has_bytes(const struct program_op *op)
+{
+    return op->kind == PROGRAM_BYTES || op->kind == PROGRAM_NOCASE;
+}
+
+static bool byte_is_letter(uint8_t byte)
+{
+    return (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
+}
+
 static const struct program_op *op_at(const struct pattern *pattern, uint32_t index)
 {
     return vec_at(&pattern->ops, index);
@@ -115,6 +155,7 @@ static const struct program_op *op_at(const struct pattern *pattern, uint32_t in
 /* `count` strings, or 0 when there are too many or they are too long. */
 struct unit {
     uint32_t count;
+    bool nocase;
     struct trigger_string strings[TRIGGER_SET_MAX];
 };
 
@@ -160,14 +201,17 @@ static void unit_of_either(struct unit *unit, const struct pattern *pattern,
     }
 }
 
-/* The strings of one operation; of BYTES those of the byte `byte`. */
+/* The strings of one operation; of a row of bytes that of the byte `byte`. */
 static struct unit unit_of(const struct pattern *pattern, const struct program_op *op,
                            uint32_t byte)
 {
     struct unit unit = {0};
 
-    if (op->kind == PROGRAM_BYTES) {
-        unit_add(&unit, vec_at(&pattern->bytes, op->at + byte), 1);
+    if (op_has_bytes(op)) {
+        const uint8_t *ptr = vec_at(&pattern->bytes, op->at + byte);
+
+        unit_add(&unit, ptr, 1);
+        unit.nocase = op->kind == PROGRAM_NOCASE && byte_is_letter(*ptr);
     } else if (op->kind == PROGRAM_SET) {
         unit_of_set(&unit, vec_at(&pattern->sets, op->at));
     } else if (op->kind == PROGRAM_EITHER) {
@@ -200,26 +244,57 @@ static bool window_prepend(struct trigger *window, const struct unit *unit)
         memcpy(joined->bytes + head->len, tail->bytes, tail->len);
         joined->len = (uint8_t)(head->len + tail->len);
     }
+    window->nocase |= unit->nocase;
     return true;
 }
 
-static void window_consider(struct trigger *best, struct trigger *window, bool plain)
+/* Small letters; strings that are equal then stay equal, which only costs room. */
+static void window_fold(struct trigger *window)
 {
-    const uint32_t len_min = plain ? TRIGGER_LEN_PLAIN : TRIGGER_LEN_MIN;
+    for (uint32_t i = 0; i < window->strings_len; i++) {
+        struct trigger_string *string = &window->strings[i];
 
-    if (window_len_min(window) < len_min) {
-        return;
-    }
-    window->score = window_score(window);
-    if (window->score > best->score) {
-        *best = *window;
+        for (unsigned k = 0; k < string->len; k++) {
+            if (byte_is_letter(string->bytes[k])) {
+                string->bytes[k] |= 0x20;
+            }
+        }
     }
 }
 
-/* Grows a window leftwards from its end over whatever has few enough strings. */
-static void window_grow(struct trigger *best, struct trigger *window, const struct pattern *pattern,
-                        uint32_t op_first)
+/* The best window so far. */
+struct search {
+    struct trigger *best;
+    uint32_t merit;
+    const struct pattern *pattern;
+};
+
+static void search_take(struct search *search, struct trigger *window, struct worth worth)
 {
+    if (worth.score > 0 && worth.merit > search->merit) {
+        search->merit = worth.merit;
+        window->score = worth.score;
+        *search->best = *window;
+    }
+}
+
+static void window_consider(struct search *search, const struct trigger *window)
+{
+    struct trigger folded = *window;
+
+    if (window_len_min(window) < TRIGGER_LEN_MIN) {
+        return;
+    }
+    if (window->nocase) {
+        window_fold(&folded);
+    }
+    search_take(search, &folded, window_worth(&folded));
+}
+
+/* Grows a window leftwards from its end over whatever has few enough strings. */
+static void window_grow(struct search *search, struct trigger *window, uint32_t op_first)
+{
+    const struct pattern *pattern = search->pattern;
     uint32_t op = window->op;
     uint32_t left = window->op_end;
 
@@ -230,8 +305,8 @@ static void window_grow(struct trigger *best, struct trigger *window, const stru
         if (!window_prepend(window, &unit)) {
             return;
         }
-        window_consider(best, window, false);
-        left = at->kind == PROGRAM_BYTES ? left - 1 : 0;
+        window_consider(search, window);
+        left = op_has_bytes(at) ? left - 1 : 0;
         if (left > 0) {
             continue;
         }
@@ -239,60 +314,105 @@ static void window_grow(struct trigger *best, struct trigger *window, const stru
             return;
         }
         op--;
-        left = MAX_OF(1, op_at(pattern, op)->len);
+        left = op_has_bytes(op_at(pattern, op)) ? op_at(pattern, op)->len : 1;
     }
 }
 
-/* A plain window needs no union, so it is built from the bytes at once. */
-static void window_take_plain(struct trigger *best, struct trigger *window,
-                              const struct pattern *pattern, const struct program_op *op)
+static void cluster_choose_union(struct search *search, uint32_t cluster)
 {
-    struct trigger_string *string = &window->strings[0];
-    const uint32_t len = MIN_OF(window->op_end, TRIGGER_LEN_MAX);
-
-    memcpy(string->bytes, vec_at(&pattern->bytes, op->at + window->op_end - len), len);
-    string->len = (uint8_t)len;
-    window->strings_len = 1;
-    window_consider(best, window, true);
-}
-
-static void cluster_choose(struct trigger *best, const struct pattern *pattern, uint32_t cluster,
-                           bool plain)
-{
-    const struct program_cluster *row = vec_at(&pattern->clusters, cluster);
-    struct trigger window;
+    const struct program_cluster *row = vec_at(&search->pattern->clusters, cluster);
 
     for (uint32_t i = 0; i < row->op_len; i++) {
-        const struct program_op *op = op_at(pattern, row->op_first + i);
-        const uint32_t ends = op->kind == PROGRAM_BYTES ? op->len : 1;
+        const struct program_op *op = op_at(search->pattern, row->op_first + i);
+        const uint32_t ends = op_has_bytes(op) ? op->len : 1;
 
         for (uint32_t end = 1; end <= ends; end++) {
+            struct trigger window;
+
             window.cluster = cluster;
             window.op = row->op_first + i;
             window.op_end = end;
+            window.nocase = false;
             window.strings_len = 1;
             window.strings[0].len = 0;
-            if (!plain) {
-                window_grow(best, &window, pattern, row->op_first);
-            } else if (op->kind == PROGRAM_BYTES) {
-                window_take_plain(best, &window, pattern, op);
-            }
+            window_grow(search, &window, row->op_first);
+        }
+    }
+}
+
+/* ---- Plain windows ---- */
+
+static void plain_take(struct search *search, const struct rarity_profile *profile, size_t end,
+                       struct trigger *window)
+{
+    const size_t len = MIN_OF(end, TRIGGER_LEN_MAX);
+    const struct worth worth = string_worth(profile, end - len, len);
+
+    if (worth.merit <= search->merit) {
+        return;
+    }
+    struct trigger_string *string = &window->strings[0];
+
+    memcpy(string->bytes, profile->bytes.ptr + end - len, len);
+    string->len = (uint8_t)len;
+    window->strings_len = 1;
+    window->nocase = false;
+    for (size_t i = 0; profile->nocase && i < len; i++) {
+        window->nocase |= byte_is_letter(string->bytes[i]);
+    }
+    search_take(search, window, worth);
+}
+
+/* All windows of a row of bytes, measured in stretches that overlap by a window. */
+static void op_choose_plain(struct search *search, struct trigger *window,
+                            const struct program_op *op)
+{
+    const uint8_t *ptr = vec_at(&search->pattern->bytes, op->at);
+    struct rarity_profile profile;
+    size_t base = 0;
+    size_t end = TRIGGER_LEN_PLAIN;
+
+    while (end <= op->len) {
+        const size_t len = MIN_OF(op->len - base, RARITY_PROFILE_MAX);
+
+        rarity_profile_init(&profile, slice_from(ptr + base, len), op->kind == PROGRAM_NOCASE);
+        for (; end <= base + len; end++) {
+            window->op_end = (uint32_t)end;
+            plain_take(search, &profile, end - base, window);
+        }
+        base += len - TRIGGER_LEN_MAX + 1;
+    }
+}
+
+static void cluster_choose_plain(struct search *search, uint32_t cluster)
+{
+    const struct program_cluster *row = vec_at(&search->pattern->clusters, cluster);
+    struct trigger window;
+
+    for (uint32_t i = 0; i < row->op_len; i++) {
+        const struct program_op *op = op_at(search->pattern, row->op_first + i);
+
+        window.cluster = cluster;
+        window.op = row->op_first + i;
+        if (op_has_bytes(op)) {
+            op_choose_plain(search, &window, op);
         }
     }
 }
 
 bool trigger_choose(struct trigger *out, const struct pattern *pattern)
 {
+    struct search search = {.best = out, .pattern = pattern};
     const uint32_t clusters = (uint32_t)pattern->clusters.len;
 
     out->score = 0;
+    out->strings_len = 0;
+    out->nocase = false;
     for (uint32_t i = 0; i < clusters; i++) {
-        cluster_choose(out, pattern, i, true);
+        cluster_choose_plain(&search, i);
     }
-    if (out->score < TRIGGER_SCORE_MIN) {
-        for (uint32_t i = 0; i < clusters; i++) {
-            cluster_choose(out, pattern, i, false);
-        }
+    for (uint32_t i = 0; out->score < TRIGGER_SCORE_MIN && i < clusters; i++) {
+        cluster_choose_union(&search, i);
     }
     return out->score >= TRIGGER_SCORE_MIN;
 }

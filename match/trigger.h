@@ -26,13 +26,20 @@ struct trigger {
     uint32_t cluster; /* Index in the pattern. */
     uint32_t op;      /* The operation that the window ends in, index in the pattern. */
     uint32_t op_end;  /* How many of its bytes are inside, for BYTES. */
-    uint32_t score;   /* Eighths of a bit; higher is rarer. */
+    uint32_t score;   /* Eighths of a bit; higher is rarer; 0: there is no window at all. */
+    bool nocase;      /* The strings are in small letters and stand for letters of either case. */
     uint32_t strings_len;
     struct trigger_string strings[TRIGGER_UNION_MAX];
 };
 
-/* False when no window is rare enough. */
+/*
+ * The rarest window. False when it is not rare enough; it is given all the same, with its score, so
+ * that the caller can weigh it.
+ */
 MUST_CHECK bool trigger_choose(struct trigger *out, const struct pattern *pattern);
+
+/* How often a trigger of that score is to be expected in a megabyte of clean files. */
+double trigger_hits_per_mb(uint32_t score);
 
 /* Index of the rarest byte. */
 size_t trigger_rarest(struct slice bytes);

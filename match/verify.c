@@ -2,9 +2,22 @@
 #include "match/verify.h"
 
 #include "base/assert.h"
+#include "match/trigger.h"
 
-/* A vectorised search for one byte passes so many bytes for one step. */
+/* A vectorised search for one byte passes so many bytes for one step, */
 #define VERIFY_SKIP_BYTES 16
+
+/* one for a few bytes of a needle so many. */
+#define VERIFY_FIND_BYTES 32
+
+/* What looking at a cluster costs beside its operations: mostly memory that is not at hand. */
+#define VERIFY_AROUND_STEPS 12
+
+/* Places that are not worth choosing a needle for. */
+#define VERIFY_FEW 16
+
+/* Bytes of an anchor among which the needle is chosen. */
+#define VERIFY_NEEDLE_SPAN 32
 
 /* A set of positions on the span stack; the one that is worked on lies on top. */
 struct set {
@@ -113,6 +126,9 @@ static bool fixed_test(struct verify *verify, const struct program_op *op, uint6
     case PROGRAM_BYTES:
         return verify_charge(verify, op->len / VERIFY_SKIP_BYTES) &&
                peek_equal(verify->peek, at, layout->bytes + op->at, op->len);
+    case PROGRAM_NOCASE:
+        return verify_charge(verify, op->len / VERIFY_SKIP_BYTES) &&
+               peek_equal_nocase(verify->peek, at, layout->bytes + op->at, op->len);
     case PROGRAM_SET:
         return program_set_has(&layout->sets[op->at], peek_byte(verify->peek, at));
     default:
@@ -207,11 +223,20 @@ static int edge_byte(struct verify *verify, uint64_t at)
     return verify->ended ? -1 : -2;
 }
 
+static bool edge_test_left_wide(struct verify *verify, const struct program_op *op, uint64_t at)
+{
+    return at < 2 || peek_byte(verify->peek, at - 1) != 0 ||
+           program_set_has(&verify->layout->sets[op->len], peek_byte(verify->peek, at - 2));
+}
+
 /* 1 for yes, 0 for no, -2 when it has not come yet. */
 static int edge_test(struct verify *verify, const struct program_op *op, uint64_t at)
 {
     const struct layout *layout = verify->layout;
 
+    if (op->at == PROGRAM_EDGE_LEFT_WIDE) {
+        return edge_test_left_wide(verify, op, at);
+    }
     if (op->at == PROGRAM_EDGE_LEFT_SET) {
         return at == 0 || program_set_has(&layout->sets[op->len], peek_byte(verify->peek, at - 1));
     }
@@ -228,6 +253,11 @@ static int edge_test(struct verify *verify, const struct program_op *op, uint64_
     }
     if (op->at == PROGRAM_EDGE_RIGHT_SET) {
         return program_set_has(&layout->sets[op->len], (uint8_t)byte);
+    }
+    if (op->at == PROGRAM_EDGE_RIGHT_WIDE) {
+        const int zero = edge_byte(verify, at + 1);
+
+        return zero == -2 ? -2 : program_set_has(&layout->sets[op->len], (uint8_t)byte) || zero > 0;
     }
     if (byte == '\r') {
         byte = edge_byte(verify, at + 1);
@@ -320,12 +350,15 @@ static enum verify_result verify_empty(const struct verify *verify)
     return verify->more && !verify->ended && !verify_stopped(verify) ? VERIFY_MORE : VERIFY_NO;
 }
 
-static bool set_meets(const struct verify *verify, struct set set, uint64_t lo, uint64_t hi)
+/* The least position of the set within [lo, hi]. */
+static bool set_meets(const struct verify *verify, struct set set, uint64_t lo, uint64_t hi,
+                      uint64_t *out_at)
 {
     for (uint32_t i = 0; i < set.len; i++) {
         const struct verify_span *span = &verify->spans[set.at + i];
 
         if (span->lo <= hi && span->hi >= lo) {
+            *out_at = MAX_OF(span->lo, lo);
             return true;
         }
     }
@@ -334,19 +367,20 @@ static bool set_meets(const struct verify *verify, struct set set, uint64_t lo, 
 
 enum verify_result verify_around(struct verify *verify, const struct program_cluster *cluster,
                                  uint32_t split, uint64_t at, const struct verify_search *range,
-                                 uint64_t *out_end)
+                                 struct verify_match *out)
 {
     const uint32_t head_len = split - cluster->op_first;
     struct set set = {0, 0};
+    uint64_t start;
 
     ASSERT(head_len <= cluster->op_len);
     verify->more = false;
-    if (!verify_charge(verify, 4)) {
+    if (!verify_charge(verify, VERIFY_AROUND_STEPS)) {
         return VERIFY_NO;
     }
     set_push(verify, &set, at, at);
     verify_row(verify, cluster->op_first, head_len, false, &set);
-    if (!set_meets(verify, set, range->lo, range->hi)) {
+    if (!set_meets(verify, set, range->lo, range->hi, &start)) {
         return verify_empty(verify);
     }
     set.len = 0;
@@ -355,113 +389,210 @@ enum verify_result verify_around(struct verify *verify, const struct program_clu
     if (set.len == 0) {
         return verify_empty(verify);
     }
-    *out_end = verify->spans[0].lo;
+    *out = (struct verify_match){start, verify->spans[0].lo};
     return VERIFY_YES;
 }
 
-/*
- * The next place from `at` to `last` where the anchor stands, or where the cluster may start if it
- * has none. NO when there is none among the bytes that are there; `*at` is then where to go on.
- */
-static enum verify_result search_next(struct verify *verify, const struct program_cluster *cluster,
-                                      uint64_t *at, uint64_t last)
-{
-    if (cluster->anchor == PROGRAM_NONE) {
-        if (verify->budget < verify->pause_at) {
-            return VERIFY_PAUSE;
-        }
-        return *at <= last && *at + cluster->len_min <= verify->avail ? VERIFY_YES : VERIFY_NO;
-    }
-    const struct program_op *op = &verify->layout->ops[cluster->anchor];
-    const uint8_t *bytes = verify->layout->bytes + op->at;
-    const uint64_t limit = verify->avail >= op->len ? verify->avail - op->len + 1 : 0;
-    const uint64_t end = last < limit ? last + 1 : limit;
-    const uint32_t rare = cluster->anchor_rare;
+/* ---- Searches ---- */
 
-    while (*at < end && !verify_stopped(verify)) {
-        const uint64_t stop = MIN_OF(end, *at + KIB(64));
-        uint64_t hit;
-
-        if (verify->budget < verify->pause_at) {
-            return VERIFY_PAUSE;
-        }
-        if (!peek_find(verify->peek, bytes[rare], *at + rare, stop + rare, &hit)) {
-            hit = stop + rare;
-        }
-        (void)verify_charge(verify, 2 + (hit - *at - rare) / VERIFY_SKIP_BYTES);
-        *at = hit - rare;
-        if (*at < stop && peek_equal(verify->peek, *at, bytes, op->len)) {
-            return VERIFY_YES;
-        }
-        *at += *at < stop;
-    }
-    return VERIFY_NO;
-}
-
-/* The state of one call of verify_search. */
+/* The state of one call of verify_search or verify_next. */
 struct search_job {
     const struct program_cluster *cluster;
-    uint64_t at;
+    const struct program_op *anchor; /* NULL: none. */
+    bool prepared;                   /* `needle` is chosen. */
+    uint32_t needle_at;              /* Index in the anchor of the needle's first byte. */
+    struct find_needle needle;
+    uint64_t at;   /* The next place of the anchor, or of the cluster's start. */
     uint64_t last; /* The last place worth looking at. */
     uint64_t best; /* UINT64_MAX: none so far. */
 };
 
-/* Looks at the next place: NO to go on, YES when the search is over, MORE or PAUSE to come back
- * later. */
-static enum verify_result search_step(struct verify *verify, struct search_job *job,
-                                      struct verify_search *search)
+static void search_job_init(const struct verify *verify, struct search_job *job,
+                            const struct program_cluster *cluster,
+                            const struct verify_search *search)
+{
+    const bool anchored = cluster->anchor != PROGRAM_NONE;
+    const uint64_t reach = anchored ? cluster->anchor_max : 0;
+
+    job->cluster = cluster;
+    job->anchor = anchored ? &verify->layout->ops[cluster->anchor] : NULL;
+    job->prepared = false;
+    job->at = MAX_OF(search->at, search->lo + (anchored ? cluster->anchor_min : 0));
+    job->last = search->hi < UINT64_MAX - reach ? search->hi + reach : UINT64_MAX;
+    job->best = UINT64_MAX;
+}
+
+static bool byte_is_rarer(uint8_t byte, uint8_t than)
+{
+    const uint8_t both[2] = {than, byte};
+
+    return trigger_rarest(slice_from(both, sizeof(both))) == 1;
+}
+
+/* The rarest byte of the anchor but for those that are chosen already, or the first of these. */
+static uint32_t needle_rarest(const uint8_t *bytes, uint32_t len, const uint32_t *taken,
+                              uint32_t taken_len)
+{
+    uint8_t best = 0;
+    uint32_t index = taken[0];
+
+    for (uint32_t i = 0; i < len; i++) {
+        bool skip = false;
+
+        for (uint32_t k = 0; k < taken_len; k++) {
+            skip |= taken[k] == i;
+        }
+        if (!skip && (index == taken[0] || byte_is_rarer(bytes[i], best))) {
+            index = i;
+            best = bytes[i];
+        }
+    }
+    return index;
+}
+
+/* Four of the anchor's bytes, the rarest first. */
+static void search_needle(const struct verify *verify, struct search_job *job)
+{
+    const struct program_op *op = job->anchor;
+    const uint8_t *bytes = verify->layout->bytes + op->at;
+    const uint32_t len = MIN_OF(op->len, VERIFY_NEEDLE_SPAN);
+    uint32_t index[FIND_BYTES] = {job->cluster->anchor_rare};
+    struct find_needle *needle = &job->needle;
+
+    job->prepared = true;
+    job->needle_at = index[0];
+    for (uint32_t i = 1; i < FIND_BYTES; i++) {
+        index[i] = needle_rarest(bytes, len, index, i);
+        job->needle_at = MIN_OF(job->needle_at, index[i]);
+    }
+    needle->span = 0;
+    for (uint32_t i = 0; i < FIND_BYTES; i++) {
+        const uint8_t byte = bytes[index[i]];
+        const bool letter = byte >= 'a' && byte <= 'z';
+
+        needle->value[i] = byte;
+        needle->fold[i] = op->kind == PROGRAM_NOCASE && letter ? 0x20 : 0;
+        needle->at[i] = index[i] - job->needle_at;
+        needle->span = MAX_OF(needle->span, needle->at[i]);
+    }
+}
+
+static bool search_anchor_at(struct verify *verify, const struct search_job *job, uint64_t at)
+{
+    const struct program_op *op = job->anchor;
+    const uint8_t *bytes = verify->layout->bytes + op->at;
+
+    return op->kind == PROGRAM_NOCASE ? peek_equal_nocase(verify->peek, at, bytes, op->len)
+                                      : peek_equal(verify->peek, at, bytes, op->len);
+}
+
+/* The next place before `stop` that may be the anchor's; `stop` when there is none. */
+static uint64_t search_skip(struct verify *verify, struct search_job *job, uint64_t stop)
+{
+    uint64_t hit;
+
+    if (stop - job->at <= VERIFY_FEW) {
+        return job->at;
+    }
+    if (!job->prepared) {
+        search_needle(verify, job);
+    }
+    if (!peek_find_needle(verify->peek, verify->find, &job->needle, job->at + job->needle_at,
+                          stop + job->needle_at, &hit)) {
+        return stop;
+    }
+    return hit - job->needle_at;
+}
+
+/*
+ * The next place where the anchor stands, or where the cluster may start if it has none. NO when
+ * there is none among the bytes that are there; `at` is then where to go on.
+ */
+static enum verify_result search_next(struct verify *verify, struct search_job *job)
+{
+    if (!job->anchor) {
+        if (verify->budget < verify->pause_at) {
+            return VERIFY_PAUSE;
+        }
+        return job->at <= job->last && job->at + job->cluster->len_min <= verify->avail ? VERIFY_YES
+                                                                                        : VERIFY_NO;
+    }
+    const uint32_t len = job->anchor->len;
+    const uint64_t limit = verify->avail >= len ? verify->avail - len + 1 : 0;
+    const uint64_t end = job->last < limit ? job->last + 1 : limit;
+
+    while (job->at < end && !verify_stopped(verify)) {
+        const uint64_t stop = MIN_OF(end, job->at + KIB(64));
+
+        if (verify->budget < verify->pause_at) {
+            return VERIFY_PAUSE;
+        }
+        const uint64_t hit = search_skip(verify, job, stop);
+
+        (void)verify_charge(verify, 2 + (hit - job->at) / VERIFY_FIND_BYTES);
+        job->at = hit;
+        if (hit < stop && search_anchor_at(verify, job, hit)) {
+            return VERIFY_YES;
+        }
+        job->at += hit < stop;
+    }
+    return VERIFY_NO;
+}
+
+/* Nothing more was found: is that the answer, or does it depend on bytes to come? */
+static enum verify_result search_dry(const struct verify *verify, const struct search_job *job)
+{
+    const bool dry = job->at <= job->last && !verify->ended && !verify_stopped(verify);
+
+    return dry ? VERIFY_MORE : VERIFY_NO;
+}
+
+/* The cluster around the place that search_next came to. */
+static enum verify_result search_around(struct verify *verify, const struct search_job *job,
+                                        struct verify_search *search, struct verify_match *out)
 {
     const struct program_cluster *cluster = job->cluster;
-    const uint32_t split = cluster->anchor != PROGRAM_NONE ? cluster->anchor : cluster->op_first;
-    const enum verify_result next = search_next(verify, cluster, &job->at, job->last);
-    uint64_t end = 0;
+    const uint32_t split = job->anchor ? cluster->anchor : cluster->op_first;
+    const enum verify_result result = verify_around(verify, cluster, split, job->at, search, out);
 
-    search->need = 0;
-    if (next == VERIFY_PAUSE) {
-        return VERIFY_PAUSE;
-    }
-    if (next == VERIFY_NO) {
-        const bool dry = job->at <= job->last && !verify->ended && !verify_stopped(verify);
-
-        return dry ? VERIFY_MORE : VERIFY_YES;
-    }
-    switch (verify_around(verify, cluster, split, job->at, search, &end)) {
-    case VERIFY_YES:
-        job->best = MIN_OF(job->best, end);
-        job->last = MIN_OF(job->last, job->best - 1);
-        verify->pause_at = 0;
-        break;
-    case VERIFY_MORE:
+    if (result == VERIFY_MORE) {
         /* Two bytes more, because an edge may look at what follows. */
         search->need = job->at + cluster->len_max + 2;
-        return VERIFY_MORE;
-    default:
-        break;
-    }
-    if (verify_stopped(verify)) {
+    } else if (result == VERIFY_NO && verify_stopped(verify)) {
         return VERIFY_PAUSE;
     }
-    job->at++;
-    return job->best != UINT64_MAX && cluster->len_min == cluster->len_max ? VERIFY_YES : VERIFY_NO;
+    return result;
 }
 
 /* A later place can still end earlier, as long as it starts before the best end. */
 enum verify_result verify_search(struct verify *verify, const struct program_cluster *cluster,
                                  struct verify_search *search, uint64_t *out_end)
 {
-    const bool anchored = cluster->anchor != PROGRAM_NONE;
-    const uint64_t reach = anchored ? cluster->anchor_max : 0;
     const uint64_t pause_at = verify->pause_at;
-    struct search_job job = {
-        .cluster = cluster,
-        .at = MAX_OF(search->at, search->lo + (anchored ? cluster->anchor_min : 0)),
-        .last = search->hi < UINT64_MAX - reach ? search->hi + reach : UINT64_MAX,
-        .best = UINT64_MAX,
-    };
-    enum verify_result result = VERIFY_NO;
+    enum verify_result result = VERIFY_YES;
+    struct search_job job;
+    struct verify_match match;
 
-    while (result == VERIFY_NO) {
-        result = search_step(verify, &job, search);
+    search_job_init(verify, &job, cluster, search);
+    search->need = 0;
+    while (result == VERIFY_YES) {
+        result = search_next(verify, &job);
+        if (result != VERIFY_YES) {
+            break;
+        }
+        result = search_around(verify, &job, search, &match);
+        if (result == VERIFY_YES) {
+            job.best = MIN_OF(job.best, match.end);
+            job.last = MIN_OF(job.last, job.best - 1);
+            verify->pause_at = 0;
+            if (cluster->len_min == cluster->len_max) {
+                break;
+            }
+        }
+        if (result <= VERIFY_YES) {
+            result = VERIFY_YES;
+            job.at++;
+        }
     }
     verify->pause_at = pause_at;
     if (job.best != UINT64_MAX) {
@@ -469,5 +600,29 @@ enum verify_result verify_search(struct verify *verify, const struct program_clu
         return VERIFY_YES;
     }
     search->at = job.at;
-    return result == VERIFY_YES ? VERIFY_NO : result;
+    return result == VERIFY_NO ? search_dry(verify, &job) : result;
+}
+
+enum verify_result verify_next(struct verify *verify, const struct program_cluster *cluster,
+                               struct verify_search *search, struct verify_match *out)
+{
+    enum verify_result result = VERIFY_NO;
+    struct search_job job;
+
+    if (search->lo > search->hi) {
+        return VERIFY_NO;
+    }
+    search_job_init(verify, &job, cluster, search);
+    search->need = 0;
+    while (result == VERIFY_NO) {
+        result = search_next(verify, &job);
+        if (result != VERIFY_YES) {
+            result = result == VERIFY_NO ? search_dry(verify, &job) : result;
+            break;
+        }
+        result = search_around(verify, &job, search, out);
+        job.at += result == VERIFY_NO;
+    }
+    search->at = job.at;
+    return result;
 }

@@ -30,14 +30,21 @@ enum verify_result {
     VERIFY_PAUSE, /* The slice of work, or the budget, is used up. */
 };
 
+/* A cluster that was found. */
+struct verify_match {
+    uint64_t start; /* The earliest start that was asked for. */
+    uint64_t end;   /* The earliest end. */
+};
+
 struct verify {
     const struct layout *layout;
     struct peek *peek;
     struct verify_span *spans; /* VERIFY_SPANS of them. */
-    uint64_t avail;            /* Bytes of the body that are there. */
-    uint64_t budget;           /* Steps left. */
-    uint64_t pause_at;         /* A search pauses when the budget falls below this. */
-    bool ended;                /* No more bytes will come. */
+    find_fn find;
+    uint64_t avail;    /* Bytes of the body that are there. */
+    uint64_t budget;   /* Steps left. */
+    uint64_t pause_at; /* A search pauses when the budget falls below this. */
+    bool ended;        /* No more bytes will come. */
     bool more;
     bool over;
 };
@@ -52,17 +59,25 @@ struct verify_search {
 
 /*
  * Is the cluster around `at`, with `at` behind the operation before `split`, and does it start
- * within [lo, hi]? The earliest end it can have goes to `*out_end`.
+ * within [lo, hi]?
  */
 MUST_CHECK enum verify_result verify_around(struct verify *verify,
                                             const struct program_cluster *cluster, uint32_t split,
                                             uint64_t at, const struct verify_search *range,
-                                            uint64_t *out_end);
+                                            struct verify_match *out);
 
 /* The earliest end of the cluster; MORE and PAUSE are continued with the same `search`. */
 MUST_CHECK enum verify_result verify_search(struct verify *verify,
                                             const struct program_cluster *cluster,
                                             struct verify_search *search, uint64_t *out_end);
+
+/*
+ * The next place where the cluster starts, in the order of its anchors. With `lo` moved behind the
+ * start of a match the same `search` finds the next one.
+ */
+MUST_CHECK enum verify_result verify_next(struct verify *verify,
+                                          const struct program_cluster *cluster,
+                                          struct verify_search *search, struct verify_match *out);
 
 /* Takes steps from the budget; false when it is used up. */
 static inline bool verify_charge(struct verify *verify, uint64_t steps)

@@ -31,20 +31,25 @@ struct control_options {
     bool json;
     bool wait;
     bool older;
+    bool previous;
     bool help;
 };
 
 static const char control_help[] =
     "usage: baleen status [--json]\n"
-    "       baleen reload [--older] [--wait] [--json]\n"
+    "       baleen reload [--older | --previous] [--wait] [--json]\n"
     "       baleen drain [--json]\n"
     "\n"
     "status  shows definitions, shards and counters of the running engine.\n"
     "reload  makes it read its configuration and definitions again and says what came of it. The "
     "old\n"
     "        definitions stay when the new ones are refused. A set with a lower sequence than the\n"
-    "        one in use is refused, unless --older says that it is meant. Gives up waiting after\n"
-    "        two minutes, with --wait never.\n"
+    "        one in use is refused, unless --older says that it is meant. With\n"
+    "        --previous it goes back to the set before, whatever lies at the definitions' path, "
+    "and\n"
+    "        stays there until something else lies there; a second time leads forward again. "
+    "Gives\n"
+    "        up waiting after two minutes, with --wait never.\n"
     "drain   makes it refuse new connections, finish the requests under way, and stop.\n"
     "\n"
     "  --json   the engine's answer as it is\n"
@@ -55,11 +60,9 @@ static const char control_help[] =
 static bool control_parse(const struct baleen_args *args, struct control_options *out)
 {
     static const struct option longs[] = {
-        {"json", no_argument, NULL, 'j'},
-        {"wait", no_argument, NULL, 'w'},
-        {"older", no_argument, NULL, 'o'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"json", no_argument, NULL, 'j'},  {"wait", no_argument, NULL, 'w'},
+        {"older", no_argument, NULL, 'o'}, {"previous", no_argument, NULL, 'p'},
+        {"help", no_argument, NULL, 'h'},  {NULL, 0, NULL, 0},
     };
     int option = 0;
 
@@ -75,6 +78,9 @@ static bool control_parse(const struct baleen_args *args, struct control_options
         case 'o':
             out->older = true;
             break;
+        case 'p':
+            out->previous = true;
+            break;
         case 'h':
             out->help = true;
             break;
@@ -87,9 +93,15 @@ static bool control_parse(const struct baleen_args *args, struct control_options
         (void)baleen_misuse(args->argv[0], "what is '%s'?", args->argv[optind]);
         return false;
     }
-    if ((out->older || out->wait) && strcmp(args->argv[0], "reload") != 0) {
+    if ((out->older || out->previous || out->wait) && strcmp(args->argv[0], "reload") != 0) {
         (void)baleen_misuse(args->argv[0], "%s is an option of reload",
-                            out->older ? "--older" : "--wait");
+                            out->older      ? "--older"
+                            : out->previous ? "--previous"
+                                            : "--wait");
+        return false;
+    }
+    if (out->older && out->previous) {
+        (void)baleen_misuse(args->argv[0], "--older and --previous exclude each other");
         return false;
     }
     return true;
@@ -118,13 +130,15 @@ static int control_connect(const char *path)
     return fd;
 }
 
-static bool control_send(int fd, const char *command, bool older)
+static bool control_send(int fd, const char *command, const struct control_options *options)
 {
     char line[64];
     struct text text = text_over(line, sizeof(line));
     ssize_t sent = 0;
 
-    text_printf(&text, "{\"command\":\"%s\"%s}\n", command, older ? ",\"older\":true" : "");
+    text_printf(&text, "{\"command\":\"%s\"%s%s}\n", command,
+                options->older ? ",\"older\":true" : "",
+                options->previous ? ",\"previous\":true" : "");
     sent = send(fd, line, text.len, MSG_NOSIGNAL);
     /* So short a line goes out whole or not at all. */
     return sent == (ssize_t)text.len;
@@ -183,7 +197,7 @@ static json_t *control_ask(const char *path, const char *command,
 
     if (bytes == NULL || fd < 0) {
         /* Said already, but for the memory. */
-    } else if (!control_send(fd, command, options->older)) {
+    } else if (!control_send(fd, command, options)) {
         (void)baleen_fail("%s: %s", path, strerror(errno));
     } else if (control_receive(fd, deadline_ns, bytes, &len)) {
         answer = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, &error);
@@ -237,10 +251,18 @@ static void control_print_time(const json_t *value)
 
 static void control_print_definitions(const json_t *definitions)
 {
+    const json_t *used = NULL;
+    const char *kind = NULL;
+
     printf("definitions  %s %s, %lld signatures", control_string(definitions, "name"),
            control_string(definitions, "version"), control_integer(definitions, "signatures"));
     control_print_time(json_object_get(definitions, "loaded_at"));
-    printf("\n");
+    printf("%s\n",
+           json_is_true(json_object_get(definitions, "rolled_back")) ? ", rolled back" : "");
+    json_object_foreach(json_object_get(definitions, "kinds"), kind, used)
+    {
+        printf("%12s %10lld %s\n", "", (long long)json_integer_value(used), kind);
+    }
 }
 
 static void control_print_shards(const json_t *shards)

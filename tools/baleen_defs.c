@@ -2,7 +2,11 @@
 #include "tools/baleen_defs.h"
 
 #include "defs/defs.h"
+#include "defs/keys.h"
+#include "defs/package.h"
 #include "match/match.h"
+#include "tools/baleen_check.h"
+#include "tools/baleen_package.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,6 +29,8 @@ enum baleen_defs_exit {
 struct defs_args {
     const char *path;
     const char *output;
+    const char *cache;
+    struct keys keys;
     bool strict;
     bool json;
 };
@@ -45,14 +51,19 @@ struct defs_listing {
 
 static int defs_usage(FILE *to, int code)
 {
-    fputs("usage: baleen defs check PATH [--strict] [--json]\n"
-          "       baleen defs compile PATH -o IMAGE [--strict]\n"
-          "       baleen defs inspect PATH|IMAGE [--json]\n"
-          "\n"
-          "PATH is a definition set or a folder of sets; IMAGE is what compile writes.\n"
-          "check lists every line that cannot be used, as file:line: reason.\n"
-          "Exit codes: 0 good, 1 refused, 2 wrong use or a failure of the system.\n",
-          to);
+    fputs(
+        "usage: baleen defs check PATH [--strict] [--json] [--cache DIR] [--key FILE]...\n"
+        "       baleen defs compile PATH -o IMAGE [--strict] [--cache DIR] [--key FILE]...\n"
+        "       baleen defs inspect PATH|IMAGE|PACKAGE [--json] [--cache DIR] [--key FILE]...\n"
+        "       baleen defs pack|sign|verify|diff|patch ...   (each shows its usage)\n"
+        "\n"
+        "PATH is a definition set, a package or a folder of sets; IMAGE is what compile\n"
+        "writes. check lists every line that cannot be used, as file:line: reason, then what is\n"
+        "slow, what is there twice and how signatures will be looked for. --cache keeps what was\n"
+        "compiled in a folder (the engine's is cache in its state_dir). --key names a public key:\n"
+        "signatures of packages and containers must be by one of those given.\n"
+        "Exit codes: 0 good, 1 refused, 2 wrong use or a failure of the system.\n",
+        to);
     return code;
 }
 
@@ -62,23 +73,6 @@ static int defs_fail(const char *what, int error)
     return DEFS_EXIT_FAILED;
 }
 
-/* Paths need not be UTF-8, JSON has to be. */
-static json_t *defs_json_text(const char *text)
-{
-    json_t *value = json_string(text);
-
-    if (value == NULL) {
-        char *copy = strdup(text);
-
-        for (char *c = copy; c != NULL && *c != '\0'; c++) {
-            *c = (char)((unsigned char)*c > 0x7e ? '?' : *c);
-        }
-        value = copy ? json_string(copy) : NULL;
-        free(copy);
-    }
-    return value;
-}
-
 static void defs_json_set_number(json_t *object, const char *key, uint64_t value)
 {
     (void)json_object_set_new(object, key, json_integer((json_int_t)value));
@@ -86,11 +80,11 @@ static void defs_json_set_number(json_t *object, const char *key, uint64_t value
 
 static void defs_json_set_meta(json_t *object, const struct defs_meta *meta)
 {
-    (void)json_object_set_new(object, "name", defs_json_text(meta->name));
-    (void)json_object_set_new(object, "version", defs_json_text(meta->version));
+    (void)json_object_set_new(object, "name", baleen_check_text(meta->name));
+    (void)json_object_set_new(object, "version", baleen_check_text(meta->version));
     defs_json_set_number(object, "sequence", meta->sequence);
     (void)json_object_set_new(object, "certified", json_boolean(meta->certified));
-    (void)json_object_set_new(object, "produced", defs_json_text(meta->produced));
+    (void)json_object_set_new(object, "produced", baleen_check_text(meta->produced));
 }
 
 static void defs_json_set_counts(json_t *object, const struct defs_counts *counts)
@@ -101,6 +95,8 @@ static void defs_json_set_counts(json_t *object, const struct defs_counts *count
     defs_json_set_number(object, "lines_used", counts->used);
     defs_json_set_number(object, "lines_skipped", counts->skipped);
     defs_json_set_number(object, "lines_unusable", counts->unusable);
+    defs_json_set_number(object, "lines_slow", counts->slow);
+    baleen_check_put_kinds(object, counts);
 }
 
 /* Prints and frees. */
@@ -117,8 +113,10 @@ static void defs_print_meta(const struct defs_meta *meta, const struct defs_coun
            meta->sequence);
     printf("certified   %s\nproduced    %s\n", meta->certified ? "yes" : "no", meta->produced);
     printf("files       %" PRIu64 " read, %" PRIu64 " left out\n", counts->files, counts->left_out);
-    printf("lines       %" PRIu64 ": %" PRIu64 " used, %" PRIu64 " skipped, %" PRIu64 " unusable\n",
-           counts->lines, counts->used, counts->skipped, counts->unusable);
+    printf("lines       %" PRIu64 ": %" PRIu64 " used, %" PRIu64 " skipped, %" PRIu64
+           " unusable, %" PRIu64 " slow\n",
+           counts->lines, counts->used, counts->skipped, counts->unusable, counts->slow);
+    baleen_check_print_kinds(counts);
 }
 
 static void defs_list(void *ctx, const char *file, unsigned line, const char *reason)
@@ -128,9 +126,9 @@ static void defs_list(void *ctx, const char *file, unsigned line, const char *re
     if (listing->json) {
         json_t *row = json_object();
 
-        (void)json_object_set_new(row, "file", defs_json_text(file));
+        (void)json_object_set_new(row, "file", baleen_check_text(file));
         defs_json_set_number(row, "line", line);
-        (void)json_object_set_new(row, "reason", defs_json_text(reason));
+        (void)json_object_set_new(row, "reason", baleen_check_text(reason));
         (void)json_array_append_new(listing->problems, row);
     } else if (line == 0) {
         printf("%s: %s\n", file, reason);
@@ -139,15 +137,25 @@ static void defs_list(void *ctx, const char *file, unsigned line, const char *re
     }
 }
 
-static void defs_print_check(const struct defs_listing *listing, const struct defs_meta *meta,
-                             const struct defs_counts *counts, const char *error)
+/* What a check has to say when it is through. */
+struct defs_verdict {
+    struct defs_meta meta;
+    struct defs_counts counts;
+    struct survey survey;
+    char error[DEFS_ERROR_CAP];
+};
+
+/* `error` is NULL for a good set. */
+static void defs_print_check(const struct defs_listing *listing, const struct defs_verdict *verdict,
+                             const char *error)
 {
     if (!listing->json) {
         if (error != NULL) {
             (void)fflush(stdout);
             fprintf(stderr, "baleen: refused: %s\n", error);
         } else {
-            defs_print_meta(meta, counts);
+            defs_print_meta(&verdict->meta, &verdict->counts);
+            baleen_check_print_survey(&verdict->survey);
         }
         return;
     }
@@ -156,10 +164,11 @@ static void defs_print_check(const struct defs_listing *listing, const struct de
 
     (void)json_object_set_new(object, "usable", json_boolean(error == NULL));
     if (error != NULL) {
-        (void)json_object_set_new(object, "error", defs_json_text(error));
+        (void)json_object_set_new(object, "error", baleen_check_text(error));
     } else {
-        defs_json_set_meta(object, meta);
-        defs_json_set_counts(object, counts);
+        defs_json_set_meta(object, &verdict->meta);
+        defs_json_set_counts(object, &verdict->counts);
+        baleen_check_put_survey(object, &verdict->survey);
     }
     (void)json_object_set(object, "problems", listing->problems);
     defs_json_print(object);
@@ -168,21 +177,29 @@ static void defs_print_check(const struct defs_listing *listing, const struct de
 static int defs_check(const struct defs_args *args)
 {
     struct defs_listing listing = {.json = args->json, .problems = json_array()};
-    const struct defs_compile job = {args->path, args->strict, defs_list, &listing};
-    struct defs_meta meta;
-    struct defs_counts counts;
-    char error[DEFS_ERROR_CAP];
+    struct defs_verdict verdict;
+    const struct defs_compile job = {
+        .path = args->path,
+        .strict = args->strict,
+        .report = defs_list,
+        .report_ctx = &listing,
+        .cache = args->cache,
+        .survey = &verdict.survey,
+        .keys = &args->keys,
+    };
     const int fd = memfd_create("definitions", MFD_CLOEXEC);
 
     if (fd < 0) {
         json_decref(listing.problems);
         return defs_fail("memfd", errno);
     }
+    survey_init(&verdict.survey);
 
-    const bool good = defs_compile(&job, fd, &meta, &counts, error);
+    const bool good = defs_compile(&job, fd, &verdict.meta, &verdict.counts, verdict.error);
 
     close(fd);
-    defs_print_check(&listing, &meta, &counts, good ? NULL : error);
+    defs_print_check(&listing, &verdict, good ? NULL : verdict.error);
+    survey_free(&verdict.survey);
     json_decref(listing.problems);
     return good ? DEFS_EXIT_GOOD : DEFS_EXIT_REFUSED;
 }
@@ -191,7 +208,12 @@ static int defs_check(const struct defs_args *args)
 static bool defs_build(const struct defs_args *args, int fd, struct defs_meta *meta,
                        struct defs_counts *counts)
 {
-    const struct defs_compile job = {.path = args->path, .strict = args->strict};
+    const struct defs_compile job = {
+        .path = args->path,
+        .strict = args->strict,
+        .cache = args->cache,
+        .keys = &args->keys,
+    };
     char error[DEFS_ERROR_CAP];
 
     if (defs_compile(&job, fd, meta, counts, error)) {
@@ -250,10 +272,11 @@ static int defs_compile_image(const struct defs_args *args)
     return code;
 }
 
-static void defs_format_digest(const struct defs_image *image, char out[2 * DEFS_DIGEST_LEN + 1])
+static void defs_format_digest(const uint8_t digest[DEFS_DIGEST_LEN],
+                               char out[2 * DEFS_DIGEST_LEN + 1])
 {
     for (size_t i = 0; i < DEFS_DIGEST_LEN; i++) {
-        (void)snprintf(out + 2 * i, 3, "%02x", image->digest[i]);
+        (void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
     }
 }
 
@@ -261,13 +284,15 @@ static void defs_print_image(const struct defs_image *image, const struct match_
 {
     char digest[2 * DEFS_DIGEST_LEN + 1];
 
-    defs_format_digest(image, digest);
     defs_print_meta(&image->meta, &image->counts);
     printf("patterns    %" PRIu32 "\nhashes      %" PRIu32 "\nallowed     %" PRIu32 "\n",
            counts->patterns, counts->hashes, counts->allowed);
     printf("triggers    %" PRIu32 " in %" PRIu32 " databases\n", counts->triggers,
            counts->databases);
-    printf("image       %zu bytes\ndigest      %s\n", image->len, digest);
+    defs_format_digest(image->content, digest);
+    printf("image       %zu bytes\ncontent     %s\n", image->len, digest);
+    defs_format_digest(image->digest, digest);
+    printf("digest      %s\n", digest);
 }
 
 static void defs_print_image_json(const struct defs_image *image, const struct match_counts *counts)
@@ -275,7 +300,6 @@ static void defs_print_image_json(const struct defs_image *image, const struct m
     char digest[2 * DEFS_DIGEST_LEN + 1];
     json_t *object = json_object();
 
-    defs_format_digest(image, digest);
     defs_json_set_meta(object, &image->meta);
     defs_json_set_counts(object, &image->counts);
     defs_json_set_number(object, "patterns", counts->patterns);
@@ -284,6 +308,9 @@ static void defs_print_image_json(const struct defs_image *image, const struct m
     defs_json_set_number(object, "triggers", counts->triggers);
     defs_json_set_number(object, "databases", counts->databases);
     defs_json_set_number(object, "image_bytes", image->len);
+    defs_format_digest(image->content, digest);
+    (void)json_object_set_new(object, "content", json_string(digest));
+    defs_format_digest(image->digest, digest);
     (void)json_object_set_new(object, "digest", json_string(digest));
     defs_json_print(object);
 }
@@ -347,7 +374,9 @@ static int defs_inspect(const struct defs_args *args)
         return code;
     }
 
-    const int code = S_ISDIR(st.st_mode) ? defs_inspect_set(args) : defs_inspect_fd(args, fd);
+    const int code = S_ISDIR(st.st_mode) ? defs_inspect_set(args)
+                     : package_is(fd)    ? baleen_package_inspect(args->path, fd, args->json)
+                                         : defs_inspect_fd(args, fd);
 
     close(fd);
     return code;
@@ -358,6 +387,17 @@ static const struct defs_command defs_commands[] = {
     {"compile", true, true, false, defs_compile_image},
     {"inspect", false, false, true, defs_inspect},
 };
+
+static bool defs_load_key(struct defs_args *args, const char *path)
+{
+    char error[DEFS_ERROR_CAP];
+
+    if (keys_load(&args->keys, path, error)) {
+        return true;
+    }
+    fprintf(stderr, "baleen: %s\n", error);
+    return false;
+}
 
 static bool defs_parse_args(const struct defs_command *command, int argc, char **argv,
                             struct defs_args *args)
@@ -373,6 +413,12 @@ static bool defs_parse_args(const struct defs_command *command, int argc, char *
             args->strict = true;
         } else if (options && command->takes_output && strcmp(argv[i], "-o") == 0 && i + 1 < argc) {
             args->output = argv[++i];
+        } else if (options && strcmp(argv[i], "--cache") == 0 && i + 1 < argc) {
+            args->cache = argv[++i];
+        } else if (options && strcmp(argv[i], "--key") == 0 && i + 1 < argc) {
+            if (!defs_load_key(args, argv[++i])) {
+                return false;
+            }
         } else if ((options && argv[i][0] == '-') || args->path != NULL) {
             return false;
         } else {
@@ -389,6 +435,9 @@ int baleen_defs_main(int argc, char **argv)
     if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         return defs_usage(stdout, DEFS_EXIT_GOOD);
     }
+    if (argc >= 2 && baleen_package_knows(argv[1])) {
+        return baleen_package_main(argc - 1, argv + 1);
+    }
     for (size_t i = 0; argc >= 2 && i < ARRAY_LEN(defs_commands); i++) {
         if (strcmp(argv[1], defs_commands[i].name) != 0) {
             continue;
@@ -396,7 +445,10 @@ int baleen_defs_main(int argc, char **argv)
         if (!defs_parse_args(&defs_commands[i], argc - 2, argv + 2, &args)) {
             break;
         }
-        return defs_commands[i].run(&args);
+        const int code = defs_commands[i].run(&args);
+
+        keys_free(&args.keys);
+        return code;
     }
     return defs_usage(stderr, DEFS_EXIT_FAILED);
 }

@@ -116,6 +116,29 @@ def test_older(checks, engine, folder):
                      result)
 
 
+def test_previous(checks, engine, folder):
+    """Back to the set before, and forward again."""
+    tag = engine.istag()
+    kit.make_set(folder, 4, b'CLI-MARKER-' + b'FOUR')
+    checks.equal(engine.baleen('reload').code, 0, 'a newer set')
+    result = engine.baleen('reload', '--previous')
+    checks.check(result.code == 0 and engine.istag() == tag, 'reload --previous leads back to the set before', result)
+    status = engine.baleen('status')
+    checks.check('rolled back' in status.out, 'status says so', status)
+    checks.equal(json.loads(engine.baleen('status', '--json').out)['definitions']['rolled_back'], True,
+                 'and status --json')
+    result = engine.baleen('reload')
+    checks.check(result.code == 0 and 'unchanged' in result.out and engine.istag() == tag,
+                 'a plain reload does not lead forward', result)
+    result = engine.baleen('reload', '--previous')
+    checks.check(result.code == 0 and engine.istag() != tag, 'reload --previous again does', result)
+    checks.check('rolled back' not in engine.baleen('status').out, 'and status says nothing more')
+    for words in (('status', '--previous'), ('reload', '--previous', '--older')):
+        result = engine.baleen(*words)
+        checks.check(result.code == 2 and result.says('^baleen: .*--previous'), '%s is wrong use' % ' '.join(words),
+                     result)
+
+
 def test_many(checks, engine, folder):
     """Several at once: each gets its answer."""
     kit.make_set(folder, 5, extra=''.join('Fill.%d:0:*:%s\n' % (i, os.urandom(24).hex()) for i in range(3000)))
@@ -235,6 +258,7 @@ def main():
     test_reload(checks, engine, definitions)
     test_refused(checks, engine, definitions)
     test_older(checks, engine, definitions)
+    test_previous(checks, engine, definitions)
     test_many(checks, engine, definitions)
     test_hostile(checks, engine)
     test_wrong_use(checks, engine)

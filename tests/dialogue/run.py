@@ -330,8 +330,8 @@ class Dialogue:
         self.definitions_of(args[0], args[1])
 
     def do_reload(self, args):
-        options = Options(args, ('refused', 'older'))
-        more = {'older': True} if options.get('older') else {}
+        options = Options(args, ('refused', 'older', 'previous'))
+        more = {word: True for word in ('older', 'previous') if options.get(word)}
         answer = self.engines[options.rest[0]].control('reload', **more)
         self.log.say('reload: %r' % answer)
         self.values['reply'] = answer

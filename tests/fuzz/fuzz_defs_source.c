@@ -3,17 +3,23 @@
  * fuzz_defs_source - the readers of definition files.
  *
  * The first byte picks the format. The rest is read at once and in pieces of three bytes: both ways
- * have to give the same outcome for each line, and a reason that can be shown to people.
+ * have to give the same outcome for each line, and a reason that can be shown to people. What is
+ * said of members of containers is then asked about the input itself.
  */
 #include "tests/fuzz/fuzz.h"
 
+#include "defs/ignore.h"
 #include "defs/lines.h"
 #include "defs/setinfo.h"
 #include "defs/source.h"
 #include "match/build.h"
+#include "match/member.h"
+
+#include <stdlib.h>
 
 struct fuzz_run {
-    struct match_builder *builder;
+    struct source source;
+    struct ignore ignore;
     enum source_kind kind;
     uint64_t sum; /* Over numbers and outcomes. */
 };
@@ -27,10 +33,10 @@ static int fuzz_take(void *ctx, unsigned number, struct slice text)
     int r = SOURCE_UNUSABLE;
 
     if (text.ptr != NULL && text.len > 0) {
-        r = source_take(run->builder, run->kind, text, reason);
+        r = source_take(&run->source, run->kind, text, reason);
         ASSERT(r >= SOURCE_USED);
-        ASSERT(r <= SOURCE_UNUSABLE);
-        ASSERT((r == SOURCE_UNUSABLE) == (reason[0] != '\0'));
+        ASSERT(r <= SOURCE_SLOW);
+        ASSERT((r == SOURCE_UNUSABLE || r == SOURCE_SLOW) == (reason[0] != '\0'));
     }
     for (const char *c = reason; *c != '\0'; c++) {
         ASSERT(*c >= 0x20);
@@ -40,12 +46,42 @@ static int fuzz_take(void *ctx, unsigned number, struct slice text)
     return 0;
 }
 
+/* Members whose names are the input. */
+static void fuzz_find(struct match_builder *builder, struct slice input)
+{
+    const struct member member = {.container = 2, .name = input, .packed_size = input.len};
+    struct member_db *members = NULL;
+    struct match_db *db = NULL;
+    struct match_finding finding;
+    struct slice password;
+    uint8_t *image = NULL;
+    uint32_t at = 0;
+    size_t len = 0;
+
+    ASSERT(match_builder_finish(builder, &image, &len) == 0);
+    ASSERT(match_db_open(&db, slice_from(image, len), 1) == 0);
+    ASSERT(match_db_open_members(&members, db) == 0);
+    if (member_find(members, &member, &finding)) {
+        ASSERT(finding.name[0] != '\0');
+    }
+    while (member_next_password(members, 2, &at, &password)) {
+        ASSERT(password.len > 0);
+    }
+    match_db_close_members(members);
+    match_db_close(db);
+    free(image);
+}
+
 static uint64_t fuzz_read(enum source_kind kind, struct slice input, size_t step)
 {
+    const struct slice whole = input;
     struct fuzz_run run = {.kind = kind};
     struct lines lines;
 
-    ASSERT(match_builder_new(&run.builder) == 0);
+    ignore_init(&run.ignore);
+    ASSERT(ignore_add_name(&run.ignore, SLICE_OF("I")) == 0);
+    ASSERT(match_builder_new(&run.source.builder) == 0);
+    run.source.ignore = &run.ignore;
     lines_init(&lines, fuzz_block, fuzz_take, &run);
     while (input.len > 0) {
         const size_t len = MIN_OF(step, input.len);
@@ -54,8 +90,12 @@ static uint64_t fuzz_read(enum source_kind kind, struct slice input, size_t step
         input = slice_skip(input, len);
     }
     ASSERT(lines_end(&lines) == 0);
-    run.sum = run.sum * 31 + match_builder_len(run.builder);
-    match_builder_free(run.builder);
+    run.sum = run.sum * 31 + match_builder_len(run.source.builder);
+    if (kind == SOURCE_MEMBER || kind == SOURCE_PASSWORD || kind == SOURCE_MAGIC) {
+        fuzz_find(run.source.builder, slice_from(whole.ptr, MIN_OF(whole.len, 256)));
+    }
+    match_builder_free(run.source.builder);
+    ignore_free(&run.ignore);
     return run.sum;
 }
 
@@ -78,19 +118,24 @@ static void fuzz_set_yaml(struct slice input)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-    static const enum source_kind kinds[] = {SOURCE_BODY, SOURCE_HASH, SOURCE_ALLOW, SOURCE_THREAT};
+    /* By the digits '0' to '9' and what follows them; SOURCE_FOREIGN stands for set.yaml. */
+    static const enum source_kind kinds[16] = {
+        SOURCE_THREAT,       SOURCE_FOREIGN,      SOURCE_BODY,    SOURCE_HASH,
+        SOURCE_ALLOW,        SOURCE_LOGICAL,      SOURCE_PLAIN,   SOURCE_IGNORE,
+        SOURCE_SECTION_HASH, SOURCE_IMPORTS_HASH, SOURCE_MEMBER,  SOURCE_PASSWORD,
+        SOURCE_MAGIC,        SOURCE_ICON,         SOURCE_LOGICAL, SOURCE_LOGICAL};
 
     if (len == 0) {
         return 0;
     }
 
-    const size_t which = data[0] % (ARRAY_LEN(kinds) + 1);
+    const enum source_kind kind = kinds[data[0] % ARRAY_LEN(kinds)];
     const struct slice input = slice_from(data + 1, len - 1);
 
-    if (which == ARRAY_LEN(kinds)) {
+    if (kind == SOURCE_FOREIGN) {
         fuzz_set_yaml(input);
     } else {
-        ASSERT(fuzz_read(kinds[which], input, SIZE_MAX) == fuzz_read(kinds[which], input, 3));
+        ASSERT(fuzz_read(kind, input, SIZE_MAX) == fuzz_read(kind, input, 3));
     }
     return 0;
 }

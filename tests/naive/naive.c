@@ -290,8 +290,9 @@ static bool naive_at(const struct body *body, const char *p, const struct after 
     }
 }
 
-bool naive_matches(const char *offset, const char *pattern, const uint8_t *bytes, size_t len)
+unsigned naive_count(const char *offset, const char *pattern, const uint8_t *bytes, size_t len)
 {
+    unsigned count = 0;
     const struct body body = {bytes, len};
     const bool from_end = strncmp(offset, "EOF-", 4) == 0;
     const char *comma = strchr(offset, ',');
@@ -302,14 +303,17 @@ bool naive_matches(const char *offset, const char *pattern, const uint8_t *bytes
         first = 0;
         shift = len;
     } else if (from_end && first > len) {
-        return false;
+        return 0;
     } else if (from_end) {
         first = len - first;
     }
     for (size_t start = first; start <= len && start - first <= shift; start++) {
-        if (naive_at(&body, pattern, NULL, true, start)) {
-            return true;
-        }
+        count += naive_at(&body, pattern, NULL, true, start);
     }
-    return false;
+    return count;
+}
+
+bool naive_matches(const char *offset, const char *pattern, const uint8_t *bytes, size_t len)
+{
+    return naive_count(offset, pattern, bytes, len) > 0;
 }

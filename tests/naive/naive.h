@@ -12,5 +12,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* At how many places it starts. */
+unsigned naive_count(const char *offset, const char *pattern, const uint8_t *body, size_t len);
+
 /* Does the signature match: `offset` and `pattern` as they stand in a .ndb line. */
 bool naive_matches(const char *offset, const char *pattern, const uint8_t *body, size_t len);
+
+/*
+ * Does the expression of a logical signature hold, when subsignature `i` was counted `counts[i]`
+ * times: as it stands in a .ldb line, of at most 64 subsignatures.
+ */
+bool naive_logic_holds(const char *expression, const unsigned *counts);

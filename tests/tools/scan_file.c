@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * scan_file - what the definitions of a set say about files, without an engine around them: one
- * line "path TAB name" for each file, - for a clean one. For comparing with other scanners; nothing
- * is unpacked.
+ * line "path TAB name" for each file, - for a clean one and ? for one that was not decided. For
+ * comparing with other scanners; nothing is unpacked. With - as the only path the paths are read
+ * from the standard input, one a line.
  */
 #include "defs/defs.h"
 #include "match/match.h"
@@ -64,6 +65,7 @@ static int scan_print(const char *path, enum match_status status,
     case MATCH_FAILED:
         break;
     }
+    printf("%s\t?\n", path);
     fprintf(stderr, "%s: not decided (%d)\n", path, (int)status);
     return 2;
 }
@@ -126,6 +128,20 @@ static int scan_open(const char *set, struct defs_image *image, struct match_db 
     return r;
 }
 
+static int scan_listed(struct match_db *db)
+{
+    char path[4096];
+    int code = 0;
+
+    while (fgets(path, sizeof(path), stdin)) {
+        path[strcspn(path, "\n")] = '\0';
+        const int r = scan_path(db, path);
+
+        code = MAX_OF(code, r);
+    }
+    return code;
+}
+
 int main(int argc, char **argv)
 {
     struct defs_image image = {0};
@@ -133,7 +149,7 @@ int main(int argc, char **argv)
     int code = 0;
 
     if (argc < 2) {
-        fputs("usage: scan_file SET FILE...\n", stderr);
+        fputs("usage: scan_file SET FILE...|-\n", stderr);
         return 2;
     }
     if (scan_open(argv[1], &image, &db) < 0) {
@@ -141,10 +157,14 @@ int main(int argc, char **argv)
         defs_image_close(&image);
         return 2;
     }
-    for (int i = 2; i < argc; i++) {
-        const int r = scan_path(db, argv[i]);
+    if (argc == 3 && strcmp(argv[2], "-") == 0) {
+        code = scan_listed(db);
+    } else {
+        for (int i = 2; i < argc; i++) {
+            const int r = scan_path(db, argv[i]);
 
-        code = MAX_OF(code, r);
+            code = MAX_OF(code, r);
+        }
     }
     match_db_close(db);
     defs_image_close(&image);

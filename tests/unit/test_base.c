@@ -45,6 +45,29 @@ Test(slice, parses_numbers_up_to_64_bits)
     }
 }
 
+Test(slice, parses_hexadecimal_digits_of_one_length)
+{
+    static const struct {
+        const char *text;
+        bool good;
+    } rows[] = {
+        {"0aF9", true}, {"0A", false},   {"0af9a", false}, {"0af9aa", false},
+        {"", false},    {"0ag9", false}, {"0a 9", false},  {"0x19", false},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        uint8_t bytes[2];
+
+        cr_assert_eq(slice_parse_hex(slice_from_str(rows[i].text), bytes, sizeof(bytes)),
+                     rows[i].good, "%s", rows[i].text);
+        if (rows[i].good) {
+            cr_assert_eq(bytes[0], 0x0a);
+            cr_assert_eq(bytes[1], 0xf9);
+        }
+    }
+    cr_assert(slice_parse_hex(slice_from(NULL, 0), NULL, 0));
+}
+
 Test(slice, compares_without_case_in_ascii_only)
 {
     cr_assert(slice_equal_nocase(SLICE_OF("SymcScan-[@]"), SLICE_OF("SYMCSCAN-[@]")));

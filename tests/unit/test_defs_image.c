@@ -3,6 +3,7 @@
 #include "defs/defs.h"
 #include "defs/image.h"
 #include "defs/lines.h"
+#include "defs/source.h"
 #include "match/match.h"
 
 #include <criterion/criterion.h>
@@ -86,7 +87,12 @@ static void set_note(void *ctx, const char *file, unsigned line, const char *rea
 static struct set_result set_compile(const char *path, bool strict)
 {
     struct set_result result = {.fd = memfd_create("image", MFD_CLOEXEC)};
-    const struct defs_compile job = {path, strict, set_note, &result};
+    const struct defs_compile job = {
+        .path = path,
+        .strict = strict,
+        .report = set_note,
+        .report_ctx = &result,
+    };
 
     cr_assert_geq(result.fd, 0);
     result.good = defs_compile(&job, result.fd, &result.meta, &result.counts, result.error);
@@ -108,7 +114,8 @@ Test(defs_compile, a_set_with_good_and_bad_lines)
     set_write(&dir, "b.hdb", SLICE_OF(MD5_LINE MD5_LINE));
     set_write(&dir, "c.fp", SLICE_OF(MD5_LINE));
     set_write(&dir, "threats.tsv", SLICE_OF("T.Body\t77\tAdware\t-\nT.Body 77\n"));
-    set_write(&dir, "d.ldb", SLICE_OF("whatever\nit is\n"));
+    set_write(&dir, "d.cbc", SLICE_OF("whatever\nit is\n"));
+    set_write(&dir, "e.idb", SLICE_OF("an icon\n"));
     set_write(&dir, "README", SLICE_OF("nothing\n"));
     set_write(&dir, ".hidden.ndb", SLICE_OF("nothing\n"));
 
@@ -118,21 +125,29 @@ Test(defs_compile, a_set_with_good_and_bad_lines)
     cr_assert_str_eq(result.meta.name, "mine");
     cr_assert_str_eq(result.meta.version, "20261119.002");
     cr_assert_eq(result.counts.files, 4);
-    cr_assert_eq(result.counts.left_out, 1);
-    cr_assert_eq(result.counts.lines, 8);
+    cr_assert_eq(result.counts.left_out, 2);
+    cr_assert_eq(result.counts.lines, 9);
     cr_assert_eq(result.counts.used, 5);
     cr_assert_eq(result.counts.skipped, 1);
-    cr_assert_eq(result.counts.unusable, 2);
+    cr_assert_eq(result.counts.unusable, 3);
+    cr_assert_eq(result.counts.kinds[SOURCE_BODY].lines, 3);
+    cr_assert_eq(result.counts.kinds[SOURCE_BODY].used, 1);
+    cr_assert_eq(result.counts.kinds[SOURCE_HASH].used, 2);
+    cr_assert_eq(result.counts.kinds[SOURCE_ALLOW].used, 1);
+    cr_assert_eq(result.counts.kinds[SOURCE_THREAT].unusable, 1);
+    cr_assert_eq(result.counts.kinds[SOURCE_ICON].unusable, 1);
     cr_assert_str_eq(result.reports,
                      "a.ndb:4: expected Name:Target:Offset:Body, with up to two levels behind\n"
-                     "d.ldb:0: left out: this engine does not match logical signatures\n"
+                     "d.cbc:0: left out: this engine does not match bytecode\n"
+                     "e.idb:0: left out: this engine does not match icons\n"
+                     "e.idb:1: this engine does not use icons\n"
                      "threats.tsv:2: expected name, id, category and repair action with tabs "
                      "between them\n");
 
     const struct set_result strict = set_compile(dir.path, true);
 
     cr_assert_not(strict.good);
-    cr_assert(strstr(strict.error, "2 lines are unusable, 1 files are left out") != NULL, "%s",
+    cr_assert(strstr(strict.error, "3 lines are unusable, 2 files are left out") != NULL, "%s",
               strict.error);
     close(result.fd);
     close(strict.fd);
@@ -153,7 +168,7 @@ Test(defs_compile, what_is_no_usable_set_is_refused)
         {"a.ndb", SLICE_OF("<html>404</html>\n"), "(1 lines unusable"},
         {"a.ndb", SLICE_OF("\0\0\0\xff\n\0\n"), "(2 lines unusable"},
         {"a.ndb", SLICE_OF("A:0:*:41424344:999\n"), "1 skipped"},
-        {"a.yar", SLICE_OF("rule x {}\n"), "1 files left out"},
+        {"a.cbc", SLICE_OF("ClamBC\n"), "1 files left out"},
         {"a.fp", SLICE_OF(MD5_LINE), "no signature in the set"},
         {"threats.tsv", SLICE_OF("A\t1\t-\t-\n"), "no signature in the set"},
     };
@@ -185,7 +200,7 @@ Test(defs_compile, empty_missing_and_foreign_paths_are_refused)
     cr_assert_str_eq(result.error, "/nowhere/at all?: No such file or directory");
     close(result.fd);
     result = set_compile("/dev/null", false);
-    cr_assert_str_eq(result.error, "/dev/null: Not a directory");
+    cr_assert_str_eq(result.error, "/dev/null: neither a folder nor a package");
     close(result.fd);
     set_remove(&dir);
 }

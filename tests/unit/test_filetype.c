@@ -36,7 +36,8 @@ static const struct row rows[] = {
     ROW("png", MATCH_TARGET_GRAPHICS, false, false, "\x89PNG\r\n\x1a\n"),
     ROW("jpeg", MATCH_TARGET_GRAPHICS, false, false, "\xff\xd8\xff\xe0"),
     ROW("tiff", MATCH_TARGET_GRAPHICS, false, false, "MM\0*"),
-    ROW("webp", MATCH_TARGET_GRAPHICS, false, false, "RIFF1234WEBP"),
+    ROW("bmp", MATCH_TARGET_GRAPHICS, false, false, "BM6\0\0\0"),
+    ROW("webp", MATCH_TARGET_ANY, false, false, "RIFF1234WEBP"),
     ROW("zip", MATCH_TARGET_ANY, true, false, "PK\3\4"),
     ROW("gzip", MATCH_TARGET_ANY, true, false, "\x1f\x8b\x08"),
     ROW("bzip2", MATCH_TARGET_ANY, true, false, "BZh9"),
@@ -45,7 +46,17 @@ static const struct row rows[] = {
     ROW("7z", MATCH_TARGET_ANY, true, false, "7z\xbc\xaf\x27\x1c"),
     ROW("rar", MATCH_TARGET_ANY, true, false, "Rar!\x1a\7\1\0"),
     ROW("cab", MATCH_TARGET_ANY, true, false, "MSCF"),
-    ROW("html", MATCH_TARGET_HTML, false, false, "  <!DOCTYPE HTML><p>"),
+    ROW("html", MATCH_TARGET_HTML, false, false, "  <!DOCTYPE HTML><head><p>"),
+    ROW("html", MATCH_TARGET_HTML, false, false, "<A HREF=x>"),
+    ROW("html", MATCH_TARGET_HTML, false, false, "\1\2\0\0 data <img src=x>"),
+    ROW("html", MATCH_TARGET_HTML, false, false, "\xff\xfe<\0h\0t\0m\0l\0>\0"),
+    ROW("text", MATCH_TARGET_ASCII, false, false, "<!DOCTYPE html><html lang=en><p>words"),
+    ROW("text", MATCH_TARGET_ASCII, false, false, "<ht ml> < html> <heads> <title>"),
+    ROW("text", MATCH_TARGET_ASCII, false, false, "\xff\xfew\0o\0r\0d\0"),
+    ROW("text", MATCH_TARGET_ASCII, false, false, "\0w\0o\0r\0d"),
+    ROW("text", MATCH_TARGET_ASCII, false, false, "words and a \177, \1, \33"),
+    ROW("data", MATCH_TARGET_OTHER, false, false, "words\0\0\0 and zeros"),
+    ROW("data", MATCH_TARGET_OTHER, false, false, "ab\0\1cd"),
     ROW("html", MATCH_TARGET_HTML, false, false, "text first <x> <sCript>"),
     ROW("html", MATCH_TARGET_HTML, false, false, "\xef\xbb\xbf<html>"),
     ROW("text", MATCH_TARGET_ASCII, false, false, "just some words\n"),
@@ -53,9 +64,7 @@ static const struct row rows[] = {
         "gr\xc3\xbc\xc3\x9f"
         "e"),
     ROW("text", MATCH_TARGET_ASCII, false, false, "To: nobody, but no message\n\nwords"),
-    ROW("data", MATCH_TARGET_ANY, false, false, "\1\2\3\4"),
-    ROW("data", MATCH_TARGET_ANY, false, false, "words and a \177"),
-    ROW("data", MATCH_TARGET_ANY, false, false, ""),
+    ROW("data", MATCH_TARGET_OTHER, false, false, ""),
     ROW("mail", MATCH_TARGET_MAIL, true, false, "From: a@b\r\nTo: c@d\r\nSubject: e\r\n\r\n"),
     ROW("mail", MATCH_TARGET_MAIL, true, false, "From a@b Fri Nov 20\nTo: c@d\n\nwords"),
     ROW("mime", MATCH_TARGET_MAIL, true, true,
@@ -101,15 +110,29 @@ Test(filetype, any_prefix_gives_some_answer)
     }
 }
 
-Test(filetype, a_control_character_anywhere_makes_it_data)
+Test(filetype, a_pair_of_zeros_makes_it_data)
 {
     uint8_t head[FILETYPE_PROBE + 20];
 
-    for (size_t at = 0; at < sizeof(head); at++) {
+    for (size_t at = 0; at + 1 < sizeof(head); at += 2) {
         memset(head, 'a', sizeof(head));
-        head[at] = at % 2 ? 0x7f : 0x01;
+        head[at] = 0;
+        cr_assert_str_eq(filetype_detect(slice_from(head, sizeof(head)))->name, "text", "%zu", at);
+        head[at + 1] = 0;
         cr_assert_str_eq(filetype_detect(slice_from(head, sizeof(head)))->name,
                          at < FILETYPE_PROBE ? "data" : "text", "%zu", at);
+    }
+}
+
+Test(filetype, the_tag_of_a_page_is_found_anywhere)
+{
+    uint8_t text[300];
+
+    for (size_t at = 0; at < sizeof(text) - 8; at++) {
+        memset(text, '<', sizeof(text));
+        memcpy(text + at, "<iFrame", 7);
+        cr_assert_eq(filetype_find_page(slice_from(text, sizeof(text))), at);
+        cr_assert_eq(filetype_find_page(slice_from(text, at + 6)), at + 6);
     }
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "match/cl_type.h"
 #include "match/layout.h"
 #include "tests/unit/test_match_kit.h"
 
@@ -7,6 +8,50 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define PARTS_MAX 6
+
+/* Every kind of part, of node and of list. */
+static void image_add_logics(struct match_builder *builder)
+{
+    static const struct {
+        unsigned target;
+        const char *expression;
+        const char *parts[PARTS_MAX];
+    } rows[] = {
+        {0, "0&(1|2)>2,2&3=0", {"4c6f676963416c706861", "4a4a4a51", "4b4b4b51::i", "5a5a5a51"}},
+        {0, "0&1&2", {"4c6f67696342657461::wa", "0(>>8#db2#>5)", "0,40:0&1/[a-c]{3}/ri"}},
+        {0, "0&1", {"4c6f67696347616d6d61", "${1-30}2$"}},
+        {1, "0&1", {"EP+0,4:50455061727431", "SE0:50455061727432"}},
+        {0, "0=0&1<2", {"4c6f6769634e6f4e6f", "4c6f6769634e6f4e6f4e6f"}},
+    };
+    const uint16_t types[] = {cl_type_find(SLICE_OF("CL_TYPE_ZIP")), CL_TYPE_ANY};
+
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct slice parts[PARTS_MAX];
+        struct match_logical logical = {
+            .name = SLICE_OF("Image.Logic"),
+            .target = rows[i].target,
+            .conditions = {.has_size = true, .size_max = 4096},
+            .expression = slice_from_str(rows[i].expression),
+            .subsignatures = parts,
+        };
+
+        for (size_t j = 0; j < PARTS_MAX && rows[i].parts[j]; j++) {
+            parts[logical.subsignatures_len++] = slice_from_str(rows[i].parts[j]);
+        }
+        if (i == 4) {
+            /* It holds for nearly every body. */
+            logical.conditions.size_min = 16;
+            logical.conditions.size_max = 16;
+        }
+        logical.conditions.intermediates = i == 3 ? types : NULL;
+        logical.conditions.intermediates_len = i == 3 ? ARRAY_LEN(types) : 0;
+        cr_assert_eq(match_builder_add_logical(builder, &logical), i == 4 ? MATCH_BUILD_SLOW : 0,
+                     "row %zu: %s", i, match_builder_error(builder));
+    }
+    cr_assert_eq(kit_add(builder, "Image.Macro", 0, "$2$", "4d4d4d51"), 0);
+}
 
 static void image_add_all(struct match_builder *builder)
 {
@@ -18,7 +63,7 @@ static void image_add_all(struct match_builder *builder)
         {0, "*", "506c61696e4d61726b6572"},
         {0, "*", "416c7068612a2a{2-9}(42|43)4445*47616d6d61"},
         {1, "*", "5065536967{-20}!(41|42)5065"},
-        {7, "*", "(W)54657874536967(W)"},
+        {7, "*", "(W)74657874736967(W)"},
         {0, "0", "4d5a9000{4}50450000"},
         {0, "EOF-8", "456e64456e64"},
         {10, "0,200", "255044462d(312e|322e33)4142"},
@@ -30,6 +75,7 @@ static void image_add_all(struct match_builder *builder)
         snprintf(name, sizeof(name), "Image.%zu", i);
         cr_assert_eq(kit_add(builder, name, rows[i].target, rows[i].offset, rows[i].body), 0);
     }
+    image_add_logics(builder);
     cr_assert_eq(match_builder_add_hash(builder, SLICE_OF("Image.Hash"),
                                         SLICE_OF("d41d8cd98f00b204e9800998ecf8427e"), 7, false),
                  0);
@@ -144,10 +190,18 @@ Test(match_image, what_is_no_image_is_refused)
 static void image_exercise(struct match_db *db)
 {
     static const char *const bodies[] = {
-        "xx PlainMarker", "Alpha**12345CDE...Gamma",
-        "MZ PeSig...CPe", "words TextSig words",
-        "MZ\x90",         "1234EndEnd12",
-        "%PDF-2.3AB",     "7 bytes",
+        "xx PlainMarker",
+        "Alpha**12345CDE...Gamma",
+        "MZ PeSig...CPe",
+        "words TextSig words",
+        "MZ\x90",
+        "1234EndEnd12",
+        "%PDF-2.3AB",
+        "7 bytes",
+        "LogicAlpha JJJQ kkkQ jJjQ KKKQ ",
+        "LogicBeta12abC",
+        "LogicGamma..MMMQ",
+        "LogicNoNo LogicNoNoNo",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(bodies); i++) {

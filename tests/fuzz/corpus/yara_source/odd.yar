@@ -1,0 +1,1 @@
+rule b { strings: $a = "x" base64("0123") base64wide condition: ((((-~1 == 2 and $a in (1..@a[1]) 
