@@ -109,7 +109,8 @@ static bool cache_read(int fd, void *out, size_t len)
     return true;
 }
 
-static bool cache_load_from(int fd, const uint8_t key[DEFS_DIGEST_LEN], struct slice *out_bytes)
+static bool cache_load_from(int fd, const uint8_t key[DEFS_DIGEST_LEN], uint8_t **out_bytes,
+                            size_t *out_len)
 {
     struct cache_header header;
     uint8_t digest[DEFS_DIGEST_LEN];
@@ -129,12 +130,13 @@ static bool cache_load_from(int fd, const uint8_t key[DEFS_DIGEST_LEN], struct s
         free(bytes);
         return false;
     }
-    *out_bytes = slice_from(bytes, header.len);
+    *out_bytes = bytes;
+    *out_len = header.len;
     return true;
 }
 
 bool cache_load(const struct cache *cache, enum cache_kind kind, const uint8_t key[DEFS_DIGEST_LEN],
-                struct slice *out_bytes)
+                uint8_t **out_bytes, size_t *out_len)
 {
     char name[CACHE_NAME_CAP];
 
@@ -147,7 +149,7 @@ bool cache_load(const struct cache *cache, enum cache_kind kind, const uint8_t k
     if (fd < 0) {
         return false;
     }
-    const bool good = cache_load_from(fd, key, out_bytes);
+    const bool good = cache_load_from(fd, key, out_bytes, out_len);
 
     if (good) {
         (void)futimens(fd, NULL);

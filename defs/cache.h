@@ -34,7 +34,8 @@ void cache_close(struct cache *cache);
 
 /* The bytes kept under the key, malloc'ed; counts as a use. False when there are none. */
 MUST_CHECK bool cache_load(const struct cache *cache, enum cache_kind kind,
-                           const uint8_t key[DEFS_DIGEST_LEN], struct slice *out_bytes);
+                           const uint8_t key[DEFS_DIGEST_LEN], uint8_t **out_bytes,
+                           size_t *out_len);
 
 /* Keeps the bytes. May fail silently: it is only a cache. */
 void cache_store(const struct cache *cache, enum cache_kind kind,

@@ -294,17 +294,14 @@ static bool compile_check(struct compile *compile)
 
 /* ---- The image ---- */
 
-static bool compile_build(struct compile *compile, struct slice *out_match)
+static bool compile_build(struct compile *compile, uint8_t **out_match, size_t *out_len)
 {
-    uint8_t *match = NULL;
-    size_t len = 0;
-    const int r = match_builder_finish(compile->builder, &match, &len);
+    const int r = match_builder_finish(compile->builder, out_match, out_len);
 
     if (r != 0) {
         return gather_refuse(compile->error, "%.300s: cannot be compiled: %s", compile->job->path,
                              r < 0 ? strerror(-r) : match_builder_error(compile->builder));
     }
-    *out_match = slice_from(match, len);
     return true;
 }
 
@@ -341,14 +338,7 @@ static bool compile_test(const char *path, int fd, char error[DEFS_ERROR_CAP])
 static bool compile_load_part(void *ctx, const uint8_t key[DEFS_DIGEST_LEN], uint8_t **out_bytes,
                               size_t *out_len)
 {
-    struct slice bytes;
-
-    if (!cache_load(ctx, CACHE_PART, key, &bytes)) {
-        return false;
-    }
-    *out_bytes = (uint8_t *)(uintptr_t)bytes.ptr;
-    *out_len = bytes.len;
-    return true;
+    return cache_load(ctx, CACHE_PART, key, out_bytes, out_len);
 }
 
 static void compile_store_part(void *ctx, const uint8_t key[DEFS_DIGEST_LEN], const uint8_t *bytes,
@@ -373,20 +363,26 @@ static int compile_key(const uint8_t content[DEFS_DIGEST_LEN], uint8_t out[DEFS_
     return sum_end(&sum, out);
 }
 
-/* An entry is the match section with what the image says of itself in front. */
-static bool compile_recall(const struct cache *cache, const uint8_t content[DEFS_DIGEST_LEN],
-                           struct slice *out_entry)
+/* The match section with what the image says of itself in front; NULL when it is not there. */
+static uint8_t *compile_recall(const struct cache *cache, const uint8_t content[DEFS_DIGEST_LEN],
+                               size_t *out_len)
 {
     uint8_t key[DEFS_DIGEST_LEN];
+    uint8_t *entry = NULL;
 
-    if (compile_key(content, key) < 0 || !cache_load(cache, CACHE_IMAGE, key, out_entry)) {
-        return false;
+    if (compile_key(content, key) < 0 || !cache_load(cache, CACHE_IMAGE, key, &entry, out_len)) {
+        return NULL;
     }
-    if (out_entry->len > sizeof(struct image_facts)) {
-        return true;
+    if (*out_len > sizeof(struct image_facts)) {
+        return entry;
     }
-    free((void *)(uintptr_t)out_entry->ptr);
-    return false;
+    free(entry);
+    return NULL;
+}
+
+static struct slice compile_match_of(const uint8_t *entry, size_t len)
+{
+    return slice_skip(slice_from(entry, len), sizeof(struct image_facts));
 }
 
 static void compile_keep(const struct compile *compile, struct slice match)
@@ -411,21 +407,23 @@ static void compile_keep(const struct compile *compile, struct slice match)
 /* Name, version and date may come from folders and clocks, which the cache knows nothing of. */
 static bool compile_from_cache(struct compile *compile, int fd, bool *out_found)
 {
-    struct slice entry;
+    size_t len = 0;
+    uint8_t *entry = compile->job->survey == NULL
+                         ? compile_recall(&compile->cache, compile->gather.content, &len)
+                         : NULL;
 
-    *out_found = compile->job->survey == NULL &&
-                 compile_recall(&compile->cache, compile->gather.content, &entry);
-    if (!*out_found) {
+    *out_found = entry != NULL;
+    if (entry == NULL) {
         return true;
     }
-    memcpy(&compile->facts, entry.ptr, sizeof(compile->facts));
+    memcpy(&compile->facts, entry, sizeof(compile->facts));
     compile->facts.meta = compile->gather.meta;
 
     const bool good = compile_check_strict(compile) &&
-                      compile_write(compile, fd, slice_skip(entry, sizeof(struct image_facts))) &&
+                      compile_write(compile, fd, compile_match_of(entry, len)) &&
                       compile_test(compile->job->path, fd, compile->error);
 
-    free((void *)(uintptr_t)entry.ptr);
+    free(entry);
     return good;
 }
 
@@ -445,7 +443,8 @@ static bool compile_from_lines(struct compile *compile, int fd)
         .load = compile_load_part,
         .store = compile_store_part,
     };
-    struct slice match;
+    uint8_t *match = NULL;
+    size_t match_len = 0;
     const int r = match_builder_new(&compile->builder);
 
     compile->line_block = malloc(LINES_MAX);
@@ -456,17 +455,18 @@ static bool compile_from_lines(struct compile *compile, int fd)
     match_builder_set_cache(compile->builder, &parts);
     compile->source = (struct source){compile->builder, &compile->ignore};
     if (!compile_take_files(compile, true) || !compile_take_files(compile, false) ||
-        !compile_check(compile) || !compile_build(compile, &match)) {
+        !compile_check(compile) || !compile_build(compile, &match, &match_len)) {
         return false;
     }
 
-    const bool good = compile_finish_survey(compile, match) && compile_write(compile, fd, match) &&
+    const struct slice bytes = slice_from(match, match_len);
+    const bool good = compile_finish_survey(compile, bytes) && compile_write(compile, fd, bytes) &&
                       compile_test(compile->job->path, fd, compile->error);
 
     if (good) {
-        compile_keep(compile, match);
+        compile_keep(compile, bytes);
     }
-    free((void *)(uintptr_t)match.ptr);
+    free(match);
     return good;
 }
 
@@ -518,22 +518,22 @@ bool defs_recall(const char *path, const uint8_t content[DEFS_DIGEST_LEN], int f
 {
     struct cache cache;
     struct image_facts facts;
-    struct slice entry;
+    size_t len = 0;
 
     if (!cache_open(&cache, path, error)) {
         return false;
     }
-    const bool found = compile_recall(&cache, content, &entry);
+    uint8_t *entry = compile_recall(&cache, content, &len);
 
     cache_close(&cache);
-    if (!found) {
+    if (entry == NULL) {
         return gather_refuse(error, "%.300s: that set is not kept any more", path);
     }
-    memcpy(&facts, entry.ptr, sizeof(facts));
+    memcpy(&facts, entry, sizeof(facts));
 
-    const int r = image_write(fd, &facts, slice_skip(entry, sizeof(facts)));
+    const int r = image_write(fd, &facts, compile_match_of(entry, len));
 
-    free((void *)(uintptr_t)entry.ptr);
+    free(entry);
     return r == 0 ? compile_test(path, fd, error)
                   : gather_refuse(error, "the image cannot be written: %s", strerror(-r));
 }

@@ -30,7 +30,7 @@ struct folder {
  * Files are read and written in pieces of this size. A kernel that is not preempted gives the core
  * back between two calls only, and a request may be waiting for it.
  */
-#define FOLDER_PIECE_MAX KIB(256)
+#define FOLDER_PIECE_MAX KIB(32)
 
 /* Opens and lists `name` below `dir_fd` (or AT_FDCWD). -E2BIG when there are too many names. */
 MUST_CHECK int folder_open(struct folder *folder, int dir_fd, const char *name);

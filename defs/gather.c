@@ -69,40 +69,59 @@ static bool gather_open_file(struct gather *gather, const char *name, int *out_f
     return true;
 }
 
+static ssize_t gather_read(int fd, uint8_t *out, size_t cap)
+{
+    ssize_t n;
+
+    do {
+        n = read(fd, out, MIN_OF(cap, FOLDER_PIECE_MAX));
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
+/* Into `*bytes`, which grows; whatever it returns, the caller has it. */
+static int gather_read_into(int fd, size_t cap, size_t room, uint8_t **bytes, size_t *out_len)
+{
+    size_t len = 0;
+
+    for (;;) {
+        uint8_t *grown = len == 0 || len == cap ? realloc(*bytes, cap) : *bytes;
+
+        if (grown == NULL) {
+            return ERR_NEW(-ENOMEM);
+        }
+        *bytes = grown;
+
+        const ssize_t n = gather_read(fd, grown + len, cap - len);
+
+        if (n < 0) {
+            return ERR_NEW(-errno);
+        }
+        if (n == 0) {
+            *out_len = len;
+            return 0;
+        }
+        len += (size_t)n;
+        if (len > room) {
+            return ERR_NEW(-EFBIG);
+        }
+        cap = len == cap ? MIN_OF(cap * 2, room + 1) : cap;
+    }
+}
+
 /* Reads until there is no more, whatever the length was when the file was opened. */
 static int gather_read_all(int fd, size_t room, uint8_t **out_bytes, size_t *out_len)
 {
     struct stat st;
-    size_t cap = fstat(fd, &st) == 0 && st.st_size > 0 ? (size_t)st.st_size + 1 : KIB(64);
+    const size_t cap = fstat(fd, &st) == 0 && st.st_size > 0 ? (size_t)st.st_size + 1 : KIB(64);
     uint8_t *bytes = NULL;
-    size_t len = 0;
+    const int r = gather_read_into(fd, MIN_OF(cap, room + 1), room, &bytes, out_len);
 
-    cap = MIN_OF(cap, room + 1);
-    for (;;) {
-        uint8_t *grown = bytes == NULL || len == cap ? realloc(bytes, cap) : bytes;
-        ssize_t n;
-
-        if (grown == NULL) {
-            free(bytes);
-            return ERR_NEW(-ENOMEM);
-        }
-        bytes = grown;
-        do {
-            n = read(fd, bytes + len, MIN_OF(cap - len, FOLDER_PIECE_MAX));
-        } while (n < 0 && errno == EINTR);
-        if (n == 0) {
-            break;
-        }
-        if (n < 0 || (len += (size_t)n) > room) {
-            const int r = n < 0 ? ERR_NEW(-errno) : ERR_NEW(-EFBIG);
-
-            free(bytes);
-            return r;
-        }
-        cap = len == cap ? MIN_OF(cap * 2, room + 1) : cap;
+    if (r < 0) {
+        free(bytes);
+        return ERR_PASS(r);
     }
     *out_bytes = bytes;
-    *out_len = len;
     return 0;
 }
 
@@ -168,24 +187,24 @@ static int gather_on_member(void *ctx, const char *name, uint8_t *bytes, size_t 
     return good ? 0 : ERR_NEW(-ENOMEM);
 }
 
-/* A signature that lies beside the container; none when it is not there. */
-static struct slice gather_read_signature(const struct gather *gather, const struct cvd *cvd)
+/* A signature that lies beside the container, malloc'ed; NULL when it is not there. */
+static uint8_t *gather_read_signature(const struct gather *gather, const struct cvd *cvd,
+                                      size_t *out_len)
 {
     char name[CVD_NAME_CAP];
     int64_t written_sec;
     uint8_t *bytes = NULL;
-    size_t len = 0;
     int fd;
 
     if (gather->folder == NULL || !cvd_name_signature(cvd, name) ||
         folder_open_file(gather->folder, name, &fd, &written_sec) < 0) {
-        return slice_from(NULL, 0);
+        return NULL;
     }
-    if (gather_read_all(fd, CVD_SIGN_MAX, &bytes, &len) < 0) {
+    if (gather_read_all(fd, CVD_SIGN_MAX, &bytes, out_len) < 0) {
         bytes = NULL;
     }
     close(fd);
-    return slice_from(bytes, len);
+    return bytes;
 }
 
 /* Takes `bytes` over. */
@@ -199,12 +218,14 @@ static bool gather_open_container(struct gather *gather, const char *name, uint8
         .keys = gather->job->keys,
         .require_signature = gather->job->require_signature,
     };
+    size_t signature_len = 0;
+    uint8_t *signature = gather_read_signature(gather, &cvd, &signature_len);
 
-    cvd.signature = gather_read_signature(gather, &cvd);
+    cvd.signature = slice_from(signature, signature != NULL ? signature_len : 0);
 
     const int r = cvd_open(&cvd, gather_on_member, gather, error);
 
-    free((void *)(uintptr_t)cvd.signature.ptr);
+    free(signature);
     free(bytes);
     if (r == CVD_OK) {
         return true;
@@ -258,7 +279,8 @@ static bool gather_read_info(struct gather *gather)
         return gather_refuse(gather->error, "%.300s: %s", gather->file_path,
                              r == -EFBIG ? "too long for what it holds" : strerror(-r));
     }
-    gather->info = slice_from(bytes, len);
+    gather->info = bytes;
+    gather->info_len = len;
     return true;
 }
 
@@ -351,14 +373,15 @@ static bool gather_describe_set(struct gather *gather)
 
     gather_name_set(gather, name);
     setinfo_init(&gather->set.meta, name, gather->newest_sec);
-    sum_add(&gather->sum, gather->info);
-    if (gather->info.ptr == NULL) {
+    sum_add(&gather->sum, slice_from(gather->info, gather->info_len));
+    if (gather->info == NULL) {
         return true;
     }
     if (!gather_name_file(gather, SETINFO_FILE)) {
         return false;
     }
-    if (!setinfo_parse(gather->info, gather->file_path, &gather->set.meta, gather->error)) {
+    if (!setinfo_parse(slice_from(gather->info, gather->info_len), gather->file_path,
+                       &gather->set.meta, gather->error)) {
         gather_clean(gather->error);
         return false;
     }
@@ -367,8 +390,9 @@ static bool gather_describe_set(struct gather *gather)
 
 static void gather_drop_info(struct gather *gather)
 {
-    free((void *)(uintptr_t)gather->info.ptr);
-    gather->info = slice_from(NULL, 0);
+    free(gather->info);
+    gather->info = NULL;
+    gather->info_len = 0;
 }
 
 static bool gather_keep_set(struct gather *gather)
@@ -418,13 +442,12 @@ static bool gather_take_set(struct gather *gather, const struct folder *folder, 
 
 static bool gather_copy(struct gather *gather, struct slice bytes, uint8_t **out_copy)
 {
+    if (bytes.len > GATHER_BYTES_MAX - gather->bytes_len) {
+        return gather_refuse(gather->error, "%.300s: %s", gather->file_path, strerror(EFBIG));
+    }
     *out_copy = malloc(MAX_OF(bytes.len, 1));
     if (*out_copy == NULL) {
         return gather_refuse_memory(gather);
-    }
-    if (bytes.len > GATHER_BYTES_MAX - gather->bytes_len) {
-        free(*out_copy);
-        return gather_refuse(gather->error, "%.300s: %s", gather->file_path, strerror(EFBIG));
     }
     if (bytes.len > 0) {
         memcpy(*out_copy, bytes.ptr, bytes.len);
@@ -478,7 +501,8 @@ static bool gather_take_packed(struct gather *gather, const char *path, struct s
     }
     if (is_info) {
         gather_drop_info(gather);
-        gather->info = slice_from(copy, bytes.len);
+        gather->info = copy;
+        gather->info_len = bytes.len;
         return true;
     }
     return gather_add_bytes(gather, kind, path, copy, copy != NULL ? bytes.len : 0);

@@ -49,7 +49,8 @@ struct gather {
     char *error;
     const struct folder *folder;
     struct gather_set set;
-    struct slice info; /* set.yaml, malloc'ed. */
+    uint8_t *info; /* set.yaml. */
+    size_t info_len;
     int64_t newest_sec;
     uint64_t bytes_len;
     struct sum sum;

@@ -30,11 +30,15 @@
 #define COMPILER_IO_PROCESS 1
 #define COMPILER_IO_IDLE    (3 << 13)
 
+struct compiler_reports {
+    unsigned len;
+};
+
 static void compiler_report(void *ctx, const char *file, unsigned line, const char *reason)
 {
-    unsigned *reported = ctx;
+    struct compiler_reports *reports = ctx;
 
-    if (++*reported <= COMPILER_REPORT_MAX) {
+    if (++reports->len <= COMPILER_REPORT_MAX) {
         LOG_WRN("%s:%u: %s", file, line, reason);
     }
 }
@@ -136,15 +140,15 @@ static void compiler_hold(const struct compiler_job *job, const char *cache, int
     result->held = true;
 }
 
-static void compiler_run(const struct compiler_job *job, int image_fd, unsigned *reported,
-                         struct compiler_result *result)
+static void compiler_run(const struct compiler_job *job, int image_fd,
+                         struct compiler_reports *reports, struct compiler_result *result)
 {
     char cache[CONFIG_PATH_CAP + 8];
     struct keys keys = {0};
     const struct defs_compile compile = {
         .path = job->path,
         .report = compiler_report,
-        .report_ctx = reported,
+        .report_ctx = reports,
         .cache = cache,
         .keys = &keys,
         .require_signature = job->config->definitions_require_signature,
@@ -166,7 +170,7 @@ static void compiler_run(const struct compiler_job *job, int image_fd, unsigned 
 static _Noreturn void compiler_main(const struct compiler_job *job, int image_fd, int pipe_fd)
 {
     struct compiler_result result = {0};
-    unsigned reported = 0;
+    struct compiler_reports reports = {0};
 
     process_set_title("baleend: compiler");
     process_die_with_parent();
@@ -175,9 +179,9 @@ static _Noreturn void compiler_main(const struct compiler_job *job, int image_fd
     if (!job->first) {
         compiler_lower_priority();
     }
-    compiler_run(job, image_fd, &reported, &result);
-    if (reported > COMPILER_REPORT_MAX) {
-        LOG_WRN("%s: %u more lines cannot be used", job->path, reported - COMPILER_REPORT_MAX);
+    compiler_run(job, image_fd, &reports, &result);
+    if (reports.len > COMPILER_REPORT_MAX) {
+        LOG_WRN("%s: %u more lines cannot be used", job->path, reports.len - COMPILER_REPORT_MAX);
     }
     static_assert(sizeof(result) <= PIPE_BUF, "it is written whole or not at all");
     const bool told = write(pipe_fd, &result, sizeof(result)) == (ssize_t)sizeof(result);

@@ -383,6 +383,12 @@ enum {
     POLL_LEN = POLL_SHARDS + COUNTERS_SHARD_MAX,
 };
 
+/* Until the next look at what no message tells of. */
+static int supervisor_pause_ms(const struct supervisor *supervisor)
+{
+    return supervisor->stopping || supervisor->retired_len > 0 ? 50 : 500;
+}
+
 static void supervisor_turn(struct supervisor *supervisor)
 {
     struct pollfd polls[POLL_LEN];
@@ -402,7 +408,7 @@ static void supervisor_turn(struct supervisor *supervisor)
     for (unsigned i = 0; i < supervisor->shards_len; i++) {
         polls[POLL_SHARDS + i].fd = supervisor->shards[i].channel_fd;
     }
-    if (poll(polls, POLL_SHARDS + supervisor->shards_len, supervisor->stopping ? 50 : 500) < 0 &&
+    if (poll(polls, POLL_SHARDS + supervisor->shards_len, supervisor_pause_ms(supervisor)) < 0 &&
         errno != EINTR) {
         LOG_ERR("poll failed (%s)", strerror(errno));
     }
@@ -431,6 +437,7 @@ static void supervisor_turn(struct supervisor *supervisor)
         }
     }
     supervisor_run_timers(supervisor);
+    supervisor_drop_retired(supervisor);
 }
 
 int supervisor_run(struct supervisor *supervisor)

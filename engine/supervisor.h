@@ -16,6 +16,8 @@
 
 #include <sys/types.h>
 
+#define SUPERVISOR_RETIRED_MAX 8
+
 struct supervisor_shard {
     pid_t pid;      /* 0: not running. */
     int channel_fd; /* -1 when it is not running. */
@@ -63,6 +65,8 @@ struct supervisor {
     uint64_t number; /* Of the current generation. */
     int file_fd;
     int image_fd;
+    int retired_fds[SUPERVISOR_RETIRED_MAX]; /* Images that shards may still use. */
+    unsigned retired_len;
     struct defs_meta meta;
     struct defs_counts counts;
     char digest[2 * DEFS_DIGEST_LEN + 1];

@@ -18,13 +18,44 @@
 #include <string.h>
 #include <unistd.h>
 
+static void supervisor_close_retired(struct supervisor *supervisor)
+{
+    for (unsigned i = 0; i < supervisor->retired_len; i++) {
+        close(supervisor->retired_fds[i]);
+    }
+    supervisor->retired_len = 0;
+}
+
+static void supervisor_retire(struct supervisor *supervisor, int image_fd)
+{
+    if (supervisor->retired_len == SUPERVISOR_RETIRED_MAX) {
+        supervisor_close_retired(supervisor);
+    }
+    supervisor->retired_fds[supervisor->retired_len++] = image_fd;
+}
+
+void supervisor_drop_retired(struct supervisor *supervisor)
+{
+    if (supervisor->retired_len == 0 || !supervisor_is_settled(supervisor)) {
+        return;
+    }
+    for (unsigned i = 0; i < supervisor->shards_len; i++) {
+        const uint64_t *held = &supervisor->pages[i].counters.generations;
+
+        if (supervisor->shards[i].pid > 0 && counters_read(held) > 1) {
+            return;
+        }
+    }
+    supervisor_close_retired(supervisor);
+}
+
 static void supervisor_use(struct supervisor *supervisor, int image_fd,
                            const struct defs_image *image, int file_fd,
                            const struct generation_facts *facts)
 {
     if (supervisor->file_fd >= 0) {
         close(supervisor->file_fd);
-        close(supervisor->image_fd);
+        supervisor_retire(supervisor, supervisor->image_fd);
     }
     supervisor->file_fd = file_fd;
     supervisor->image_fd = image_fd;

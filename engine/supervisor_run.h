@@ -22,5 +22,11 @@ void supervisor_send_generation(struct supervisor *supervisor, unsigned index);
 /* The compiler has ended: takes its result over or says why not. */
 void supervisor_on_compiled(struct supervisor *supervisor, int wait_status);
 
+/*
+ * Gives up images that no shard uses any more. Whoever closes an image last frees its pages, which
+ * takes milliseconds: it must not be a shard.
+ */
+void supervisor_drop_retired(struct supervisor *supervisor);
+
 /* Starts the shards and runs until the last of them has ended. */
 int supervisor_run(struct supervisor *supervisor);

@@ -16,8 +16,15 @@ struct cell {
     uint32_t next; /* PROGRAM_NONE: the last. */
 };
 
+/* An operand of the rows that are being read, innermost last. */
+struct term {
+    uint32_t cell;
+    enum layout_node_kind kind; /* The operator before it. */
+};
+
 struct parse {
     struct vec cells; /* struct cell */
+    struct vec terms; /* struct term */
     struct slice text;
     size_t at;
     unsigned depth;
@@ -70,6 +77,11 @@ static bool parse_number(struct parse *parse, uint64_t max, uint64_t *out)
 static struct cell *cell_at(const struct parse *parse, uint32_t index)
 {
     return vec_at(&parse->cells, index);
+}
+
+static const struct term *term_at(const struct parse *parse, size_t index)
+{
+    return vec_at(&parse->terms, index);
 }
 
 static int cell_add(struct parse *parse, struct layout_node node, uint32_t *out_cell)
@@ -131,7 +143,7 @@ static int parse_test(struct parse *parse, uint32_t cell)
 
 /* ---- Operands ---- */
 
-static int parse_operators(struct parse *parse, uint32_t *out_cell);
+static int parse_row(struct parse *parse, bool in_block, uint32_t *out_cell);
 
 static int parse_index(struct parse *parse, uint32_t *out_cell)
 {
@@ -170,7 +182,7 @@ static int parse_operand(struct parse *parse, uint32_t *out_cell)
 
         return r ? r : parse_test(parse, *out_cell);
     }
-    int r = parse_operators(parse, out_cell);
+    int r = parse_row(parse, true, out_cell);
 
     if (r) {
         return r;
@@ -185,25 +197,6 @@ static int parse_operand(struct parse *parse, uint32_t *out_cell)
     return r ? r : parse_test(parse, *out_cell);
 }
 
-/* Puts `left` before `right`, into it when it is a row of the same operator. */
-static int parse_join(struct parse *parse, enum layout_node_kind kind, uint32_t left,
-                      uint32_t right, bool merge, uint32_t *out_cell)
-{
-    struct layout_node node = {.kind = (uint8_t)kind, .first = left, .len = 2};
-
-    if (!merge) {
-        cell_at(parse, left)->next = right;
-        return cell_add(parse, node, out_cell);
-    }
-    struct layout_node *row = &cell_at(parse, right)->node;
-
-    cell_at(parse, left)->next = row->first;
-    row->first = left;
-    row->len++;
-    *out_cell = right;
-    return 0;
-}
-
 static bool parse_is_operator(struct parse *parse, enum layout_node_kind *out_kind)
 {
     if (parse_take(parse, '&')) {
@@ -214,32 +207,109 @@ static bool parse_is_operator(struct parse *parse, enum layout_node_kind *out_ki
     return parse_take(parse, '|');
 }
 
-/* An operand, then perhaps an operator and all the rest. */
-static int parse_operators(struct parse *parse, uint32_t *out_cell)
-{
-    enum layout_node_kind kind;
-    uint32_t left;
-    uint32_t right;
+/* ---- Operators ---- */
 
-    if (parse->depth == EXPRESSION_OPERATORS_MAX) {
-        return parse_refuse(parse, MATCH_BUILD_UNSUPPORTED, "an expression too long");
+static bool row_takes(const struct parse *parse, uint32_t cell, enum layout_node_kind kind)
+{
+    const struct layout_node *node = &cell_at(parse, cell)->node;
+
+    return node->kind == kind && node->test == LAYOUT_TEST_NONE;
+}
+
+static void row_prepend(struct parse *parse, uint32_t row, uint32_t cell)
+{
+    struct layout_node *node = &cell_at(parse, row)->node;
+
+    cell_at(parse, cell)->next = node->first;
+    node->first = cell;
+    node->len++;
+}
+
+static void row_append(struct parse *parse, uint32_t row, uint32_t cell)
+{
+    struct layout_node *node = &cell_at(parse, row)->node;
+    struct cell *last = cell_at(parse, node->first);
+
+    while (last->next != PROGRAM_NONE) {
+        last = cell_at(parse, last->next);
+    }
+    last->next = cell;
+    node->len++;
+}
+
+/* One node out of two; a row of the same operator takes the other in. */
+static int parse_join(struct parse *parse, enum layout_node_kind kind, uint32_t left,
+                      uint32_t right, uint32_t *out_cell)
+{
+    const struct layout_node node = {.kind = (uint8_t)kind, .first = left, .len = 2};
+
+    *out_cell = right;
+    if (row_takes(parse, right, kind)) {
+        row_prepend(parse, right, left);
+        return 0;
+    }
+    if (row_takes(parse, left, kind)) {
+        row_append(parse, left, right);
+        *out_cell = left;
+        return 0;
+    }
+    cell_at(parse, left)->next = right;
+    return cell_add(parse, node, out_cell);
+}
+
+/* Splits at the first operator, and the rest again. */
+static int parse_fold(struct parse *parse, size_t first, size_t end, uint32_t *out_cell)
+{
+    int r = 0;
+
+    *out_cell = term_at(parse, end - 1)->cell;
+    for (size_t i = end - 1; r == 0 && i > first; i--) {
+        r = parse_join(parse, term_at(parse, i)->kind, term_at(parse, i - 1)->cell, *out_cell,
+                       out_cell);
+    }
+    return r;
+}
+
+/* Right behind a parenthesis the last operator splits, but what is left of it as elsewhere. */
+static int parse_fold_block(struct parse *parse, size_t first, size_t end, uint32_t *out_cell)
+{
+    const struct term last = *term_at(parse, end - 1);
+    int r = 0;
+
+    if (end - first < 3) {
+        return parse_fold(parse, first, end, out_cell);
+    }
+    r = parse_fold(parse, first, end - 1, out_cell);
+    return r ? r : parse_join(parse, last.kind, *out_cell, last.cell, out_cell);
+}
+
+/* Operands with operators between them. */
+static int parse_row(struct parse *parse, bool in_block, uint32_t *out_cell)
+{
+    const size_t first = parse->terms.len;
+    struct term term = {.kind = LAYOUT_NODE_ALL};
+    int r = 0;
+
+    if (parse->depth == EXPRESSION_BLOCKS_MAX) {
+        return parse_refuse(parse, MATCH_BUILD_UNSUPPORTED, "an expression nested too deep");
     }
     parse->depth++;
-    int r = parse_operand(parse, &left);
-
-    if (r == 0 && parse_is_operator(parse, &kind)) {
-        r = parse_operators(parse, &right);
-        if (r == 0) {
-            const struct layout_node *row = &cell_at(parse, right)->node;
-            const bool merge = row->kind == kind && row->test == LAYOUT_TEST_NONE;
-
-            r = parse_join(parse, kind, left, right, merge, &left);
+    do {
+        r = parse_operand(parse, &term.cell);
+        if (r == 0 && parse->terms.len == EXPRESSION_TERMS_MAX) {
+            r = parse_refuse(parse, MATCH_BUILD_UNSUPPORTED, "an expression too long");
         }
-    }
+        if (r == 0 && !vec_append(&parse->terms, &term, 1)) {
+            r = ERR_NEW(-ENOMEM);
+        }
+    } while (r == 0 && parse_is_operator(parse, &term.kind));
     parse->depth--;
-    if (r == 0) {
-        *out_cell = left;
+    if (r) {
+        return r;
     }
+    r = in_block ? parse_fold_block(parse, first, parse->terms.len, out_cell)
+                 : parse_fold(parse, first, parse->terms.len, out_cell);
+    parse->terms.len = first;
     return r;
 }
 
@@ -290,11 +360,12 @@ static int layout_tree(struct parse *parse, struct vec *nodes, uint32_t root)
 int build_expression(struct vec *nodes, struct slice text, uint64_t *out_parts,
                      char error[EXPRESSION_ERROR_CAP])
 {
-    struct parse parse = {.cells = VEC_OF(struct cell), .text = text, .error = error};
+    struct parse parse = {
+        .cells = VEC_OF(struct cell), .terms = VEC_OF(struct term), .text = text, .error = error};
     uint32_t root = 0;
 
     error[0] = '\0';
-    int r = parse_operators(&parse, &root);
+    int r = parse_row(&parse, false, &root);
 
     if (r == 0 && parse_peek(&parse) != '\0') {
         r = parse_bad(&parse, "something that is no operator");
@@ -306,6 +377,7 @@ int build_expression(struct vec *nodes, struct slice text, uint64_t *out_parts,
         r = layout_tree(&parse, nodes, root);
     }
     vec_free(&parse.cells);
+    vec_free(&parse.terms);
     if (r == 0) {
         *out_parts = parse.parts;
     }

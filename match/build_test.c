@@ -11,6 +11,7 @@
 struct build_test {
     struct layout layout;
     struct match_db *db;
+    struct match_body body; /* What a finding is called may lie in it. */
     struct specimen specimen;
     uint64_t until_ns;
     struct build_test_result *result;
@@ -37,19 +38,19 @@ static const uint8_t *build_test_at(void *ctx, uint64_t offset, size_t *out_len)
 static enum match_status build_test_scan(struct build_test *test, struct slice bytes,
                                          struct match_finding *out)
 {
-    struct match_body body = {0};
+    struct match_body *body = &test->body;
     enum match_status status;
 
-    if (!match_body_begin(&body, test->db, (struct match_source){build_test_at, &bytes})) {
+    if (!match_body_begin(body, test->db, (struct match_source){build_test_at, &bytes})) {
         return MATCH_FAILED;
     }
-    status = match_body_feed(&body, bytes, out);
+    status = match_body_feed(body, bytes, out);
     if (status == MATCH_CLEAN) {
         do {
-            status = match_body_end(&body, out);
+            status = match_body_end(body, out);
         } while (status == MATCH_AGAIN);
     }
-    match_body_fini(&body);
+    match_body_fini(body);
     return status;
 }
 

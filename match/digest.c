@@ -93,39 +93,76 @@ struct digest_row {
     const uint8_t *digests;
     size_t bytes;
     const uint8_t *wanted;
-    uint64_t head; /* The first bytes of the wanted one. */
 };
-
-/* Up to so many are looked at one by one, which mispredicts less than halving. */
-#define DIGEST_BUCKET_SHORT 16
 
 static bool digest_is_wanted(const struct digest_row *row, uint32_t index)
 {
-    const uint8_t *digest = row->digests + index * row->bytes;
-    uint64_t head;
-
-    memcpy(&head, digest, sizeof(head));
-    return head == row->head && memcmp(digest, row->wanted, row->bytes) == 0;
+    return memcmp(row->digests + index * row->bytes, row->wanted, row->bytes) == 0;
 }
 
-/* Where the wanted digest first stands in [lo, hi); hi when it does not. */
+/* The first of [lo, hi) that is not less than the wanted one, or hi. */
 static uint32_t digest_search(const struct digest_row *row, uint32_t lo, uint32_t hi)
 {
-    const uint32_t end = hi;
-
-    while (hi - lo > DIGEST_BUCKET_SHORT) {
+    while (lo < hi) {
         const uint32_t mid = lo + (hi - lo) / 2;
 
         if (memcmp(row->digests + mid * row->bytes, row->wanted, row->bytes) < 0) {
             lo = mid + 1;
         } else {
-            hi = mid + 1;
+            hi = mid;
         }
     }
-    while (lo < hi && !digest_is_wanted(row, lo)) {
-        lo++;
+    return lo;
+}
+
+/* The first bytes of a digest as a number that is ordered like digests. */
+static uint64_t digest_head(const uint8_t *digest)
+{
+    uint64_t head;
+
+    memcpy(&head, digest, sizeof(head));
+    return __builtin_bswap64(head);
+}
+
+/* So many digests are looked at where the wanted one is expected. */
+#define DIGEST_WINDOW 8
+
+/*
+ * The same as digest_search. Digests are random numbers, so inside a bucket one stands about where
+ * its next bits say: nearly always among the few around that place. Looking at all of these without
+ * a branch lets the processor fetch them, and what the next lookup needs, at once.
+ */
+static uint32_t digest_locate(const struct layout_table *table, const struct layout_digest *entries,
+                              const struct digest_row *row, const uint32_t bounds[2])
+{
+    const uint32_t lo = bounds[0];
+    const uint32_t hi = bounds[1];
+    const uint64_t wanted = digest_head(row->wanted);
+    const uint64_t rest = wanted << table->bucket_bits >> 32;
+    const uint32_t at = lo + (uint32_t)((hi - lo) * rest >> 32);
+    uint32_t from = at > lo + DIGEST_WINDOW / 2 ? at - DIGEST_WINDOW / 2 : lo;
+    uint32_t less = 0;
+
+    /* Wanted if the digest is there; it comes while the digests do. */
+    __builtin_prefetch(entries + at);
+    if (table->len < DIGEST_WINDOW) {
+        return digest_search(row, lo, hi);
     }
-    return lo < hi ? lo : end;
+    from = MIN_OF(from, table->len - DIGEST_WINDOW);
+    for (uint32_t i = 0; i < DIGEST_WINDOW; i++) {
+        less += digest_head(row->digests + (from + i) * row->bytes) < wanted;
+    }
+    const bool begins = less > 0 || from <= lo;
+    const bool ends = less < DIGEST_WINDOW || from + DIGEST_WINDOW >= hi;
+    const uint32_t first = from + less;
+
+    /* Digests that begin alike may differ behind. */
+    if (!begins || !ends ||
+        (first < hi && digest_head(row->digests + first * row->bytes) == wanted &&
+         !digest_is_wanted(row, first))) {
+        return digest_search(row, lo, hi);
+    }
+    return first;
 }
 
 /* Entries of one digest follow each other: of several sizes, and those that allow. */
@@ -139,9 +176,7 @@ static const struct layout_digest *digest_find_kind(const struct layout *layout,
     const uint32_t allow = purpose == DIGEST_ALLOWS ? LAYOUT_DIGEST_ALLOW : 0;
     const struct layout_digest *entries = layout->digests + table->digest_first;
 
-    /* Wanted if the digest is there; it comes while the digests do. */
-    __builtin_prefetch(&entries[bounds[0]]);
-    for (uint32_t i = digest_search(row, bounds[0], bounds[1]);
+    for (uint32_t i = digest_locate(table, entries, row, bounds);
          i < bounds[1] && digest_is_wanted(row, i); i++) {
         if ((entries[i].threat & LAYOUT_DIGEST_ALLOW) == allow &&
             (entries[i].size == size || entries[i].size == LAYOUT_DIGEST_ANY_SIZE)) {
@@ -160,14 +195,13 @@ const struct layout_digest *digest_find_of(const struct layout *layout, enum lay
 
     for (unsigned kind = 0; kind < LAYOUT_HASHES && !entry; kind++) {
         const struct layout_table *table = &layout->header->tables[scope][kind];
-        struct digest_row row = {
+        const struct digest_row row = {
             .digests = (const uint8_t *)(layout->digest_words + table->word_first),
             .bytes = layout_digest_bytes((enum layout_hash)kind),
             .wanted = value->bytes[kind],
         };
 
         if (DIGEST_HAS(kinds, kind) && table->len > 0) {
-            memcpy(&row.head, row.wanted, sizeof(row.head));
             entry = digest_find_kind(layout, table, size, &row, purpose);
         }
     }

@@ -12,7 +12,8 @@
  * take memory when they are first used. Limits: LOGIC_PARTS_MAX parts in an expression; all work is
  * charged to the body's budget.
  *
- * Counting: a part counts matches with different starts, from left to right; matches may overlap.
+ * Counting: a part counts the places where what stands behind its last gap of variable length
+ * begins, if the rest stands before it; matches may overlap.
  * `a&b` counts the sum of both when both hold, else nothing; `a|b` the sum of those that hold. A
  * block with a test counts its inside, none when that does not hold, and lends no parts to the
  * number of different parts outside.
@@ -25,16 +26,15 @@
 
 struct body_job;
 
-/* Goes through the matches of one part in the order of their starts, variant by variant. */
+/* Goes through the matches of one part, variant by variant. */
 struct logic_cursor {
     uint32_t variant; /* Relative to the part's first. */
     uint32_t range;
-    uint32_t cluster; /* Not 0: the clusters behind the first are looked for. */
+    uint32_t cluster; /* That is looked for; the last one is counted. */
     bool placed;      /* `head` is set for `range`. */
     struct verify_search head;
-    struct verify_search tail;
-    uint64_t start;  /* Of the match that was found last. */
-    uint64_t barren; /* The clusters behind the first do not follow from here on. */
+    uint64_t start; /* Of the match that was found last. */
+    uint64_t next;  /* Earlier places of this variant have been counted. */
 };
 
 /* What is known of a part. */

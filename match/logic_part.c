@@ -13,99 +13,80 @@ static const struct program_cluster *signature_cluster(const struct body_job *jo
     return &job->db->layout.clusters[signature->cluster_first + index];
 }
 
-/* The clusters behind the first, one after the other. */
-static enum verify_result cursor_tail(struct body_job *job,
+/*
+ * The earliest end of the clusters before the last, which leaves the most room for it; then `head`
+ * is where that is looked for.
+ */
+static enum verify_result cursor_lead(struct body_job *job,
                                       const struct program_signature *signature,
                                       struct logic_cursor *cursor)
 {
-    for (;;) {
-        uint64_t end;
-        const enum verify_result result = verify_search(
-            &job->verify, signature_cluster(job, signature, cursor->cluster), &cursor->tail, &end);
+    while (cursor->cluster + 1 < signature->cluster_len) {
+        struct verify_match match;
+        const enum verify_result result =
+            verify_search(&job->verify, signature_cluster(job, signature, cursor->cluster),
+                          &cursor->head, &match);
 
         if (result != VERIFY_YES) {
             return result;
         }
+        cursor->start = cursor->cluster == 0 ? match.start : cursor->start;
         cursor->cluster++;
-        if (cursor->cluster == signature->cluster_len) {
-            return VERIFY_YES;
-        }
-        cursor->tail = (struct verify_search){
-            .lo = end + signature_cluster(job, signature, cursor->cluster)->gap_min,
+        cursor->head = (struct verify_search){
+            .lo = match.end + signature_cluster(job, signature, cursor->cluster)->gap_min,
             .hi = UINT64_MAX,
         };
-    }
-}
-
-/* The next start of the first cluster; the tail is set up for it. */
-static enum verify_result cursor_head(struct body_job *job,
-                                      const struct program_signature *signature,
-                                      struct logic_cursor *cursor)
-{
-    struct verify_match match;
-    const enum verify_result result =
-        verify_next(&job->verify, signature_cluster(job, signature, 0), &cursor->head, &match);
-
-    if (result != VERIFY_YES) {
-        return result;
-    }
-    cursor->start = match.start;
-    cursor->head.lo = match.start + 1;
-    cursor->cluster = signature->cluster_len > 1;
-    if (cursor->cluster) {
-        const uint64_t lo = match.end + signature_cluster(job, signature, 1)->gap_min;
-
-        cursor->tail = (struct verify_search){.lo = lo, .hi = UINT64_MAX};
-        if (lo >= cursor->barren) {
-            return VERIFY_NO;
-        }
     }
     return VERIFY_YES;
 }
 
-/* The next start of one variant; NO when its ranges are used up. */
+/* The next match in the range that `head` is set for. */
+static enum verify_result cursor_range(struct body_job *job,
+                                       const struct program_signature *signature,
+                                       struct logic_cursor *cursor)
+{
+    struct verify_match match;
+    enum verify_result result = cursor_lead(job, signature, cursor);
+
+    while (result == VERIFY_YES) {
+        result = verify_next(&job->verify, signature_cluster(job, signature, cursor->cluster),
+                             &cursor->head, &match);
+        /* Ranges may overlap in what follows them. */
+        if (result == VERIFY_YES && match.place >= cursor->next) {
+            cursor->start = cursor->cluster == 0 ? match.start : cursor->start;
+            cursor->next = match.place + 1;
+            break;
+        }
+    }
+    return result;
+}
+
+/* The next match of one variant; NO when its ranges are used up. */
 static enum verify_result cursor_signature(struct body_job *job,
                                            const struct program_signature *signature,
                                            struct logic_cursor *cursor)
 {
-    for (;;) {
+    for (;; cursor->range++, cursor->placed = false) {
         if (!cursor->placed) {
             if (!place_range(job, signature, cursor->range, &cursor->head)) {
                 return VERIFY_NO;
             }
             cursor->placed = true;
             cursor->cluster = 0;
-            cursor->barren = UINT64_MAX;
         }
-        enum verify_result result = VERIFY_YES;
+        const enum verify_result result = cursor_range(job, signature, cursor);
 
-        if (cursor->cluster == 0) {
-            result = cursor_head(job, signature, cursor);
-        }
-        if (result == VERIFY_YES && cursor->cluster > 0) {
-            const uint64_t lo = cursor->tail.lo;
-            const bool second = cursor->cluster == 1;
-
-            result = cursor_tail(job, signature, cursor);
-            if (result == VERIFY_NO && !job_stopped(job)) {
-                cursor->barren = second ? lo : cursor->barren;
-                cursor->cluster = 0;
-                continue;
-            }
-        }
         if (result != VERIFY_NO) {
-            cursor->cluster = result == VERIFY_YES ? 0 : cursor->cluster;
             return result;
         }
         if (job_stopped(job)) {
             return VERIFY_PAUSE;
         }
-        cursor->range++;
-        cursor->placed = false;
     }
 }
 
-/* An earlier variant that starts at the same place has been counted there. */
+/* An earlier variant that starts at the same place has been counted there. Variants of several
+ * clusters differ in their bytes. */
 static bool cursor_repeats(struct body_job *job, const struct layout_part *part,
                            const struct logic_cursor *cursor)
 {
@@ -118,7 +99,8 @@ static bool cursor_repeats(struct body_job *job, const struct layout_part *part,
         struct verify_search search = {.lo = cursor->start, .hi = cursor->start};
         struct verify_match match;
 
-        repeats = verify_next(&job->verify, signature_cluster(job, signature, 0), &search,
+        repeats = signature->cluster_len == 1 &&
+                  verify_next(&job->verify, signature_cluster(job, signature, 0), &search,
                               &match) == VERIFY_YES;
     }
     job->verify.pause_at = pause_at;
@@ -141,6 +123,7 @@ static enum verify_result cursor_next(struct body_job *job, const struct layout_
         }
         cursor->variant++;
         cursor->range = 0;
+        cursor->next = 0;
         cursor->placed = false;
     }
     return VERIFY_NO;

@@ -47,7 +47,7 @@ static bool regex_place(struct body_job *job, const struct layout_regex *regex, 
         return false;
     }
     out->lo = range.lo;
-    if (regex->encompass) {
+    if (regex->encompass && regex->shift > 0) {
         out->subject.len = (size_t)MIN_OF(range.hi, (uint64_t)window.len);
         out->hi = out->subject.len;
     } else if (regex->shift > 0) {

@@ -33,7 +33,10 @@ enum match_kind {
     MATCH_CONTAINER
 }; /* The Type of X-Infection-Found. */
 
-/* Strings live as long as the db. */
+/*
+ * Strings live as long as the db, but for the name: it may lie in the body, until that is begun
+ * again.
+ */
 struct match_finding {
     enum match_kind kind;
     const char *name;     /* "Eicar-Test-Signature". */

@@ -15,11 +15,11 @@ enum verify_result chase_run(struct body_job *job, struct match_chase *chase)
 {
     const struct program_signature *signature = job_signature(job, chase->signature);
     const struct program_cluster *clusters = job->db->layout.clusters + signature->cluster_first;
-    uint64_t end;
+    struct verify_match match;
 
     while (!chase->done) {
         const enum verify_result result =
-            verify_search(&job->verify, &clusters[chase->cluster], &chase->search, &end);
+            verify_search(&job->verify, &clusters[chase->cluster], &chase->search, &match);
 
         if (result == VERIFY_NO && (job->verify.over || job->peek.failed)) {
             return VERIFY_NO;
@@ -37,8 +37,8 @@ enum verify_result chase_run(struct body_job *job, struct match_chase *chase)
         if (chase->cluster == signature->cluster_len) {
             return VERIFY_YES;
         }
-        chase->search =
-            (struct verify_search){.lo = end + clusters[chase->cluster].gap_min, .hi = UINT64_MAX};
+        chase->search = (struct verify_search){.lo = match.end + clusters[chase->cluster].gap_min,
+                                               .hi = UINT64_MAX};
     }
     return VERIFY_NO;
 }

@@ -64,9 +64,14 @@ static int match_db_open_views(struct match_db *db, uint32_t bodies_max)
     if ((db->layout.header->targets & targets) == 0) {
         return 0;
     }
-    const int r = view_window_open(&db->view_window);
+    for (unsigned kind = 0; kind < VIEW_KINDS; kind++) {
+        const int r = view_window_init(&db->view_windows[kind]);
 
-    return r ? ERR_PASS(r) : pool_open(&db->views, sizeof(struct match_views), bodies_max);
+        if (r) {
+            return ERR_PASS(r);
+        }
+    }
+    return pool_open(&db->views, sizeof(struct match_views), bodies_max);
 }
 
 static int match_db_prepare(struct match_db *db, uint32_t bodies_max)
@@ -81,7 +86,8 @@ static int match_db_prepare(struct match_db *db, uint32_t bodies_max)
         return ERR_NEW(-ENOMEM);
     }
     db->find = find_choose();
-    db->probes = db->layout.header->targets != 1U << MATCH_TARGET_ANY;
+    db->probes = db->layout.header->targets != 1U << MATCH_TARGET_ANY ||
+                 body_parts_wanted(&db->layout);
     db->star_detects = digest_kinds(&db->layout, LAYOUT_ANY_SIZE, DIGEST_DETECTS);
     if (db->layout.len[LAYOUT_RULESETS] > 0) {
         r = yara_run_open(&db->yara, &db->layout);
@@ -94,7 +100,7 @@ static int match_db_prepare(struct match_db *db, uint32_t bodies_max)
         return ERR_PASS(r);
     }
     return pool_open(&db->slots, match_db_stream_at(db) + db->stream_bytes,
-                     db->view_window ? bodies_max * (1 + VIEW_KINDS) : bodies_max);
+                     db->views.cap > 0 ? bodies_max * (1 + VIEW_KINDS) : bodies_max);
 }
 
 static int match_db_open_by(int (*open_layout)(struct layout *, struct slice),
@@ -141,7 +147,9 @@ void match_db_close(struct match_db *db)
     free(db->scans);
     free(db->spans);
     pool_close(&db->views);
-    view_window_close(db->view_window);
+    for (unsigned kind = 0; kind < VIEW_KINDS; kind++) {
+        view_window_fini(&db->view_windows[kind]);
+    }
     pool_close(&db->slots);
     free(db);
 }

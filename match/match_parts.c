@@ -26,6 +26,12 @@ static unsigned parts_kinds(const struct layout *layout, enum layout_scope scope
     return kinds;
 }
 
+bool body_parts_wanted(const struct layout *layout)
+{
+    return (parts_kinds(layout, LAYOUT_SCOPE_SECTION) |
+            parts_kinds(layout, LAYOUT_SCOPE_IMPORTS)) != 0;
+}
+
 void body_parts_begin(struct match_body *body)
 {
     struct match_parts *parts = &((struct match_slot *)body->slot)->parts;

@@ -18,6 +18,7 @@
 #include "match/match.h"
 #include "match/scan.h"
 #include "match/verify.h"
+#include "match/view.h"
 
 #define MATCH_NONE UINT32_MAX
 
@@ -88,7 +89,6 @@ struct match_slot {
 
 struct match_window;
 struct regex_cache;
-struct view_window;
 struct yara_run;
 
 struct match_db {
@@ -101,9 +101,9 @@ struct match_db {
     bool probes;           /* The type of a body matters. */
     find_fn find;
     struct verify_span *spans;
-    struct match_window *window;     /* NULL until a body needs one. */
-    struct pool views;               /* Of normalised bodies; empty when no signature wants any. */
-    struct view_window *view_window; /* NULL likewise. */
+    struct match_window *window; /* NULL until a body needs one. */
+    struct pool views;           /* Of normalised bodies; empty when no signature wants any. */
+    struct view_window view_windows[VIEW_KINDS];
     struct regex_cache *regexes;
     struct yara_run *yara; /* NULL without rules. */
     uint64_t serial;       /* Of the last body that was begun. */
@@ -221,6 +221,9 @@ void body_run_pending(struct body_job *job);
 void body_run_directs(struct body_job *job);
 
 /* ---- match_parts.c ---- */
+
+/* Whether some signature has the hash of a section or of imports. */
+bool body_parts_wanted(const struct layout *layout);
 
 /* Sections and imports of executables, where some signature has their hashes. */
 void body_parts_begin(struct match_body *body);

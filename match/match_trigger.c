@@ -186,10 +186,10 @@ static enum verify_result direct_search(struct body_job *job,
 {
     const struct program_cluster *cluster = &job->db->layout.clusters[signature->cluster_first];
     struct verify_search search;
-    uint64_t end;
+    struct verify_match match;
 
     for (uint32_t nth = 0; place_range(job, signature, nth, &search); nth++) {
-        const enum verify_result result = verify_search(&job->verify, cluster, &search, &end);
+        const enum verify_result result = verify_search(&job->verify, cluster, &search, &match);
 
         if (result != VERIFY_NO) {
             return result;

@@ -17,7 +17,7 @@ static void views_add(struct match_body *body, enum view_kind kind)
     const enum match_target target = kind == VIEW_TEXT ? MATCH_TARGET_ASCII : MATCH_TARGET_HTML;
 
     views->taken[i] = 0;
-    view_init(&views->view[i], kind, body->source, body->db->view_window);
+    view_init(&views->view[i], kind, body->source, &body->db->view_windows[kind]);
     match_body_begin_view(&views->body[i], body->db, view_source(&views->view[i]), target);
 }
 

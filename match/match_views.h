@@ -12,7 +12,6 @@
  */
 #include "match/filetype.h"
 #include "match/match_private.h"
-#include "match/view.h"
 
 struct match_views {
     uint32_t len;

@@ -852,6 +852,48 @@ static void piece_begin(struct normal_html *html, uint8_t c)
     html->word_at_end = html->piece_len;
 }
 
+/*
+ * The loop, once for each view: with everything inlined the compiler keeps the state in registers
+ * and leaves out what the other view is for.
+ */
+static inline const uint8_t *html_run_bytes(struct normal_html *html, const uint8_t *at,
+                                            const uint8_t *end, uint8_t **out,
+                                            const uint8_t *out_end, enum normal_view view)
+{
+    struct normal_html local = *html;
+    uint8_t *to = *out;
+
+    local.view = (uint8_t)view;
+    while (at < end && out_end - to >= NORMAL_HTML_ROOM) {
+        const size_t len = html_run_block(&local, at, end, &to);
+
+        if (len > 0) {
+            at += len;
+        } else {
+            html_step(&local, &to, *at++);
+        }
+    }
+    *html = local;
+    *out = to;
+    return at;
+}
+
+__attribute__((flatten)) static const uint8_t *html_run_nocomment(struct normal_html *html,
+                                                                  const uint8_t *at,
+                                                                  const uint8_t *end, uint8_t **out,
+                                                                  const uint8_t *out_end)
+{
+    return html_run_bytes(html, at, end, out, out_end, NORMAL_NOCOMMENT);
+}
+
+__attribute__((flatten)) static const uint8_t *html_run_notags(struct normal_html *html,
+                                                               const uint8_t *at,
+                                                               const uint8_t *end, uint8_t **out,
+                                                               const uint8_t *out_end)
+{
+    return html_run_bytes(html, at, end, out, out_end, NORMAL_NOTAGS);
+}
+
 /* Bytes of one piece, without zeros, which do not count at all. */
 static const uint8_t *html_run_piece(struct normal_html *html, const uint8_t *from,
                                      const uint8_t *end, uint8_t **out, const uint8_t *out_end)
@@ -862,15 +904,8 @@ static const uint8_t *html_run_piece(struct normal_html *html, const uint8_t *fr
         html->lost = is_space(*at);
         at += html->lost;
     }
-    while (at < end && out_end - *out >= NORMAL_HTML_ROOM) {
-        const size_t len = html_run_block(html, at, end, out);
-
-        if (len > 0) {
-            at += len;
-        } else {
-            html_step(html, out, *at++);
-        }
-    }
+    at = html->view == NORMAL_NOTAGS ? html_run_notags(html, at, end, out, out_end)
+                                     : html_run_nocomment(html, at, end, out, out_end);
     const size_t word_len = piece_word_len(from, at);
 
     html->piece_len += (uint16_t)(at - from);

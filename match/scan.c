@@ -52,6 +52,7 @@ static int scan_open_grams(struct scan *out, struct slice block)
             if (r) {
                 return ERR_PASS(r);
             }
+            out->has_grams = true;
         }
     }
     return 0;
@@ -157,7 +158,7 @@ bool scan_stream_feed(struct scan_stream *stream, const struct scan_scratch *scr
         if (stream->hs && !scan_hs_feed(stream->hs, scratch->hs, now, scan_on_hit, &run)) {
             return false;
         }
-        if (stream->scan->grams[0].header && !scan_feed_grams(stream, now, &run)) {
+        if (stream->scan->has_grams && !scan_feed_grams(stream, now, &run)) {
             return false;
         }
         bytes = slice_skip(bytes, now.len);

@@ -30,7 +30,8 @@ struct scan {
     const uint32_t *ids;
     const struct hs_database *hs; /* NULL: no string is left to Hyperscan. */
     size_t hs_stream_bytes;
-    struct gram grams[SCAN_GRAMS_MAX];
+    struct gram grams[SCAN_GRAMS_MAX]; /* Without a header: missing. */
+    bool has_grams;
 };
 
 /* Working memory of one process for all its blocks. Starts zeroed. */

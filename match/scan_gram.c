@@ -57,7 +57,16 @@ static bool gram_check_header(const struct gram_header *header, struct slice par
         header->slots_log2 < GRAM_SLOTS_LOG2_MIN || header->slots_log2 > GRAM_SLOTS_LOG2_MAX) {
         return false;
     }
-    return header->strings_len > 0 && header->entries_len > 0 && gram_place(header).len <= part.len;
+    return header->strings_len > 0 && gram_place(header).len <= part.len;
+}
+
+static bool gram_check_entry(const struct gram *gram, uint32_t entry)
+{
+    const struct gram_header *header = gram->header;
+    const uint32_t string = GRAM_ENTRY_STRING(entry);
+
+    return string < header->strings_len && gram->strings[string].len <= SCAN_STRING_MAX &&
+           GRAM_ENTRY_AT(entry) + header->q <= gram->strings[string].len;
 }
 
 static bool gram_check_slots(const struct gram *gram)
@@ -66,9 +75,12 @@ static bool gram_check_slots(const struct gram *gram)
     uint64_t empty = 0;
 
     for (uint64_t i = 0; i < len; i++) {
-        if (gram->slots[i].entry == GRAM_EMPTY) {
+        const uint32_t entry = gram->slots[i].entry;
+
+        if (entry == GRAM_EMPTY) {
             empty++;
-        } else if (gram->slots[i].entry >= gram->header->entries_len) {
+        } else if (!(entry & GRAM_ENTRY_LAST ? gram_check_entry(gram, entry)
+                                             : entry < gram->header->entries_len)) {
             return false;
         }
     }
@@ -77,22 +89,14 @@ static bool gram_check_slots(const struct gram *gram)
 
 static bool gram_check_entries(const struct gram *gram)
 {
-    const struct gram_header *header = gram->header;
+    const uint32_t len = gram->header->entries_len;
 
-    for (uint32_t i = 0; i < header->strings_len; i++) {
-        if (gram->strings[i].len > SCAN_STRING_MAX) {
+    for (uint32_t i = 0; i < len; i++) {
+        if (!gram_check_entry(gram, gram->entries[i])) {
             return false;
         }
     }
-    for (uint32_t i = 0; i < header->entries_len; i++) {
-        const uint32_t entry = gram->entries[i];
-
-        if (GRAM_ENTRY_STRING(entry) >= header->strings_len ||
-            GRAM_ENTRY_AT(entry) + header->q > gram->strings[GRAM_ENTRY_STRING(entry)].len) {
-            return false;
-        }
-    }
-    return (gram->entries[header->entries_len - 1] & GRAM_ENTRY_LAST) != 0;
+    return len == 0 || (gram->entries[len - 1] & GRAM_ENTRY_LAST);
 }
 
 int gram_open(struct gram *out, struct slice part)
@@ -177,48 +181,80 @@ static bool text_compare(const struct gram_text *text, const uint32_t *entry, si
     }
 }
 
-/* Grams of equal tags may follow each other; only the right one's strings can be there. */
-static bool text_lookup(const struct gram_text *text, uint64_t hash, size_t at)
+/* The next slot from `at` on that has the tag, or NULL. */
+static const struct gram_slot *gram_probe(const struct gram *gram, uint64_t at, uint32_t tag)
 {
-    const struct gram *gram = text->gram;
     const uint64_t mask = (UINT64_C(1) << gram->header->slots_log2) - 1;
-    const uint32_t tag = gram_slot_tag(hash);
 
-    for (uint64_t i = hash >> (64 - gram->header->slots_log2);; i = (i + 1) & mask) {
-        const struct gram_slot *slot = &gram->slots[i];
+    for (;; at++) {
+        const struct gram_slot *slot = &gram->slots[at & mask];
 
         if (slot->entry == GRAM_EMPTY) {
-            return true;
+            return NULL;
         }
-        if (slot->tag == tag && !text_compare(text, &gram->entries[slot->entry], at)) {
-            return false;
+        if (slot->tag == tag) {
+            return slot;
         }
     }
 }
 
-static bool text_confirm(const struct gram_text *text, size_t base, uint32_t *found,
-                         size_t found_len)
+static const uint32_t *slot_entries(const struct gram *gram, const struct gram_slot *slot)
+{
+    return slot->entry & GRAM_ENTRY_LAST ? &slot->entry : &gram->entries[slot->entry];
+}
+
+/* Grams of equal tags may follow each other; only the right one's strings can be there. */
+static bool text_answer(const struct gram_text *text, const struct gram_slot *slot, size_t at)
 {
     const struct gram *gram = text->gram;
+
+    for (; slot; slot = gram_probe(gram, (uint64_t)(slot - gram->slots) + 1, slot->tag)) {
+        if (!text_compare(text, slot_entries(gram, slot), at)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Memory is slow to answer, so all the questions come first: slots, then strings, then the text. */
+static bool text_confirm_batch(const struct gram_text *text, size_t base, const uint32_t *found,
+                               size_t found_len)
+{
+    const struct gram *gram = text->gram;
+    const unsigned shift = 64 - gram->header->slots_log2;
+    const struct gram_slot *slots[GRAM_BATCH];
     uint64_t hashes[GRAM_BATCH];
 
-    for (size_t done = 0; done < found_len; done += GRAM_BATCH) {
-        const size_t len = MIN_OF(found_len - done, GRAM_BATCH);
+    for (size_t i = 0; i < found_len; i++) {
+        const size_t at = base + found[i];
+        const uint64_t bytes = text_load(text->ptr + at, text->len - MIN_OF(at, text->len));
 
-        /* Memory is slow to answer: all the questions first. */
-        for (size_t i = 0; i < len; i++) {
-            const size_t at = base + found[done + i];
-            const uint64_t bytes = text_load(text->ptr + at, text->len - MIN_OF(at, text->len));
+        hashes[i] = gram_slot_hash(gram_key(gram->header, bytes));
+        __builtin_prefetch(&gram->slots[hashes[i] >> shift]);
+    }
+    for (size_t i = 0; i < found_len; i++) {
+        const size_t at = base + found[i];
+        const bool counts = at >= text->gram_lo && at < text->gram_hi;
 
-            hashes[i] = gram_slot_hash(gram_key(gram->header, bytes));
-            __builtin_prefetch(&gram->slots[hashes[i] >> (64 - gram->header->slots_log2)]);
+        slots[i] = counts ? gram_probe(gram, hashes[i] >> shift, gram_slot_tag(hashes[i])) : NULL;
+        if (slots[i] && slots[i]->entry & GRAM_ENTRY_LAST) {
+            __builtin_prefetch(&gram->strings[GRAM_ENTRY_STRING(slots[i]->entry)]);
         }
-        for (size_t i = 0; i < len; i++) {
-            const size_t at = base + found[done + i];
+    }
+    for (size_t i = 0; i < found_len; i++) {
+        if (slots[i] && !text_answer(text, slots[i], base + found[i])) {
+            return false;
+        }
+    }
+    return true;
+}
 
-            if (at >= text->gram_lo && at < text->gram_hi && !text_lookup(text, hashes[i], at)) {
-                return false;
-            }
+static bool text_confirm(const struct gram_text *text, size_t base, const uint32_t *found,
+                         size_t found_len)
+{
+    for (size_t done = 0; done < found_len; done += GRAM_BATCH) {
+        if (!text_confirm_batch(text, base, found + done, MIN_OF(found_len - done, GRAM_BATCH))) {
+            return false;
         }
     }
     return true;

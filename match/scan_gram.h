@@ -30,7 +30,7 @@
 
 #define GRAM_BLOCK      128 /* Bytes of text that the finder takes at once ... */
 #define GRAM_SLACK      8   /* ... and may read behind them. */
-#define GRAM_BLOCKS_MAX 8   /* In one call of the finder. */
+#define GRAM_BLOCKS_MAX 16  /* In one call of the finder. */
 #define GRAM_FOUND_MAX  (GRAM_BLOCK * GRAM_BLOCKS_MAX)
 
 /* The text must be `value` under `mask`; a letter in either case has 0xdf for a mask. */
@@ -41,7 +41,10 @@ struct gram_string {
     uint32_t pad;
 };
 
-/* `entry` is the first of the gram's entries, GRAM_EMPTY in a free slot. */
+/*
+ * `entry` is the only entry of the gram, marked as the last, or the index of its first, or
+ * GRAM_EMPTY in a free slot.
+ */
 struct gram_slot {
     uint32_t tag;
     uint32_t entry;

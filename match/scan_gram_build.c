@@ -54,8 +54,10 @@ static uint64_t string_key(const struct gram_header *header, const struct scan_s
 
 struct gram_count {
     uint64_t key;
-    uint32_t len;   /* 0: free. */
-    uint32_t entry; /* While a part is made: where the next of its entries goes. */
+    uint32_t len;  /* 0: free. */
+    uint32_t used; /* While a part is made: entries written, from `entry` on. */
+    uint32_t entry;
+    uint32_t pad;
 };
 
 struct gram_counts {
@@ -220,6 +222,7 @@ struct gram_maker {
     struct gram_slot *slots;
     uint32_t *entries;
     uint32_t *words;
+    uint32_t entries_used;
     struct gram_counts counts;
 };
 
@@ -252,76 +255,83 @@ static void maker_add_slot(struct gram_maker *maker, uint64_t key, uint32_t entr
     maker->slots[at] = (struct gram_slot){gram_slot_tag(hash), entry};
 }
 
-/* The first time a gram is met it takes room for all its entries. */
-static void maker_add_gram(struct gram_maker *maker, uint64_t key, uint32_t entry,
-                           uint32_t *entries_used)
+/* The first time a gram of several strings is met it takes room for all its entries. */
+static void maker_add_gram(struct gram_maker *maker, uint64_t key, uint32_t entry)
 {
     struct gram_count *row = counts_find(&maker->counts, key);
-    uint32_t mark = 0;
+    const uint32_t hash = gram_hash(key);
 
     ASSERT(row->len > 0);
-    if (row->entry == 0) {
-        const uint32_t hash = gram_hash(key);
-
-        maker_add_slot(maker, key, *entries_used);
-        maker->words[hash >> (32 - maker->header->words_log2)] |= gram_hash_bits(hash);
-        *entries_used += row->len;
-        row->entry = *entries_used;
-        mark = GRAM_ENTRY_LAST;
+    maker->words[hash >> (32 - maker->header->words_log2)] |= gram_hash_bits(hash);
+    if (row->len == 1) {
+        maker_add_slot(maker, key, entry | GRAM_ENTRY_LAST);
+        return;
     }
-    /* From the last to the first, so that the first to come carries the mark. */
-    uint32_t *place = &maker->entries[--row->entry];
-
-    ASSERT(*place == 0);
-    *place = entry | mark;
+    if (row->used == 0) {
+        row->entry = maker->entries_used;
+        maker->entries_used += row->len;
+        maker_add_slot(maker, key, row->entry);
+    }
+    row->used++;
+    maker->entries[row->entry + row->used - 1] =
+        entry | (row->used == row->len ? GRAM_ENTRY_LAST : 0);
 }
 
-static int maker_open(struct gram_maker *maker, const struct gram_header *header, uint8_t *part)
+static void maker_open(struct gram_maker *maker, const struct gram_header *header, uint8_t *part)
 {
     const struct gram_places places = gram_place(header);
 
-    *maker = (struct gram_maker){
-        .header = (struct gram_header *)(void *)part,
-        .strings = (struct gram_string *)(void *)(part + places.strings),
-        .slots = (struct gram_slot *)(void *)(part + places.slots),
-        .entries = (uint32_t *)(void *)(part + places.entries),
-        .words = (uint32_t *)(void *)(part + places.words),
-    };
+    maker->header = (struct gram_header *)(void *)part;
+    maker->strings = (struct gram_string *)(void *)(part + places.strings);
+    maker->slots = (struct gram_slot *)(void *)(part + places.slots);
+    maker->entries = (uint32_t *)(void *)(part + places.entries);
+    maker->words = (uint32_t *)(void *)(part + places.words);
+    memset(part, 0, places.len);
     *maker->header = *header;
     for (uint64_t i = 0; i < UINT64_C(1) << header->slots_log2; i++) {
         maker->slots[i].entry = GRAM_EMPTY;
     }
-    return counts_init(&maker->counts, header->entries_len);
 }
 
 static void maker_run(struct gram_maker *maker, const struct scan_string *strings,
                       const uint8_t *places, size_t len)
 {
-    const uint32_t stride = maker->header->stride;
-    uint32_t entries_used = 0;
-
-    for (size_t i = 0; i < len; i++) {
-        for (unsigned k = 0; k < stride; k++) {
-            counts_add(&maker->counts, string_key(maker->header, &strings[i], places[i] + k));
-        }
-    }
     for (size_t i = 0; i < len; i++) {
         maker_set_string(&maker->strings[i], &strings[i]);
-        for (unsigned k = 0; k < stride; k++) {
+        for (unsigned k = 0; k < maker->header->stride; k++) {
             const unsigned at = places[i] + k;
-            const uint32_t entry = (uint32_t)i | at << 24;
 
-            maker_add_gram(maker, string_key(maker->header, &strings[i], at), entry, &entries_used);
+            maker_add_gram(maker, string_key(maker->header, &strings[i], at),
+                           (uint32_t)i | at << 24);
         }
     }
-    ASSERT(entries_used == maker->header->entries_len);
+    ASSERT(maker->entries_used == maker->header->entries_len);
+}
+
+/* Counts how many strings each gram has; returns how many entries the shared ones need. */
+static uint32_t maker_count(struct gram_maker *maker, const struct gram_header *header,
+                            const struct scan_string *strings, const uint8_t *places, size_t len)
+{
+    uint32_t entries = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        for (unsigned k = 0; k < header->stride; k++) {
+            counts_add(&maker->counts, string_key(header, &strings[i], places[i] + k));
+        }
+    }
+    for (uint64_t i = 0; i < UINT64_C(1) << maker->counts.log2; i++) {
+        const uint32_t shared = maker->counts.rows[i].len;
+
+        entries += shared > 1 ? shared : 0;
+    }
+    return entries;
 }
 
 int gram_make(const struct gram_plan *plan, bool fold, const struct scan_string *strings,
               const uint8_t *places, size_t len, struct slice *out_part)
 {
     const uint64_t grams = (uint64_t)len * plan->stride;
-    const struct gram_header header = {
+    struct gram_header header = {
         .q = plan->q,
         .stride = plan->stride,
         .fold = fold,
@@ -329,26 +339,25 @@ int gram_make(const struct gram_plan *plan, bool fold, const struct scan_string 
             log2_at_least(grams * GRAM_FILTER_BITS / 32, GRAM_WORDS_LOG2_MIN, GRAM_WORDS_LOG2_MAX),
         .slots_log2 = log2_at_least(grams * 3 / 2, GRAM_SLOTS_LOG2_MIN, GRAM_SLOTS_LOG2_MAX),
         .strings_len = (uint32_t)len,
-        .entries_len = (uint32_t)grams,
     };
-    const uint64_t part_len = gram_place(&header).len;
-    uint8_t *part = aligned_alloc(SCAN_ALIGN, part_len);
-    struct gram_maker maker;
+    struct gram_maker maker = {0};
 
     ASSERT(len > 0);
     ASSERT(len <= GRAM_ENTRY_STRING(UINT32_MAX));
-    if (!part) {
-        return gram_no_memory();
-    }
-    memset(part, 0, part_len);
-    const int r = maker_open(&maker, &header, part);
+    int r = counts_init(&maker.counts, grams);
 
     if (r) {
-        free(part);
         return ERR_PASS(r);
     }
-    maker_run(&maker, strings, places, len);
+    header.entries_len = maker_count(&maker, &header, strings, places, len);
+    const uint64_t part_len = gram_place(&header).len;
+    uint8_t *part = aligned_alloc(SCAN_ALIGN, part_len);
+
+    if (part) {
+        maker_open(&maker, &header, part);
+        maker_run(&maker, strings, places, len);
+        *out_part = slice_from(part, part_len);
+    }
     free(maker.counts.rows);
-    *out_part = slice_from(part, part_len);
-    return 0;
+    return part ? 0 : gram_no_memory();
 }

@@ -389,7 +389,7 @@ enum verify_result verify_around(struct verify *verify, const struct program_clu
     if (set.len == 0) {
         return verify_empty(verify);
     }
-    *out = (struct verify_match){start, verify->spans[0].lo};
+    *out = (struct verify_match){start, verify->spans[0].lo, start};
     return VERIFY_YES;
 }
 
@@ -566,7 +566,7 @@ static enum verify_result search_around(struct verify *verify, const struct sear
 
 /* A later place can still end earlier, as long as it starts before the best end. */
 enum verify_result verify_search(struct verify *verify, const struct program_cluster *cluster,
-                                 struct verify_search *search, uint64_t *out_end)
+                                 struct verify_search *search, struct verify_match *out)
 {
     const uint64_t pause_at = verify->pause_at;
     enum verify_result result = VERIFY_YES;
@@ -582,7 +582,10 @@ enum verify_result verify_search(struct verify *verify, const struct program_clu
         }
         result = search_around(verify, &job, search, &match);
         if (result == VERIFY_YES) {
-            job.best = MIN_OF(job.best, match.end);
+            if (match.end < job.best) {
+                *out = match;
+                job.best = match.end;
+            }
             job.last = MIN_OF(job.last, job.best - 1);
             verify->pause_at = 0;
             if (cluster->len_min == cluster->len_max) {
@@ -596,23 +599,61 @@ enum verify_result verify_search(struct verify *verify, const struct program_clu
     }
     verify->pause_at = pause_at;
     if (job.best != UINT64_MAX) {
-        *out_end = job.best;
         return VERIFY_YES;
     }
     search->at = job.at;
     return result == VERIFY_NO ? search_dry(verify, &job) : result;
 }
 
+/* Moves the anchor behind the last gap of variable length; false when there is no such gap. */
+static bool cluster_behind_gap(const struct verify *verify, struct program_cluster *cluster,
+                               uint32_t *out_ahead)
+{
+    const struct program_op *ops = verify->layout->ops + cluster->op_first;
+    uint32_t from = cluster->op_len;
+    uint32_t best = cluster->op_len;
+
+    for (uint32_t i = cluster->op_len; i-- > 0;) {
+        const bool better = best == cluster->op_len || ops[i].len >= ops[best].len;
+
+        if (program_op_is_string(&ops[i]) && ops[i].len > 1 && better) {
+            best = i;
+        } else if (ops[i].kind == PROGRAM_GAP && ops[i].len < ops[i].max &&
+                   best < cluster->op_len) {
+            from = i + 1;
+            break;
+        }
+    }
+    if (from == cluster->op_len) {
+        return false;
+    }
+    cluster->anchor = cluster->op_first + best;
+    cluster->anchor_min = 0;
+    cluster->anchor_max = 0;
+    cluster->anchor_rare = (uint32_t)trigger_rarest(slice_from(
+        verify->layout->bytes + ops[best].at, MIN_OF(ops[best].len, VERIFY_NEEDLE_SPAN)));
+    *out_ahead = 0;
+    for (uint32_t i = 0; i < best; i++) {
+        cluster->anchor_min += program_op_min(&ops[i]);
+        cluster->anchor_max += program_op_max(&ops[i]);
+        *out_ahead += i >= from ? program_op_min(&ops[i]) : 0;
+    }
+    return true;
+}
+
 enum verify_result verify_next(struct verify *verify, const struct program_cluster *cluster,
                                struct verify_search *search, struct verify_match *out)
 {
     enum verify_result result = VERIFY_NO;
+    struct program_cluster counted = *cluster;
     struct search_job job;
+    uint32_t ahead = 0;
+    const bool behind = cluster_behind_gap(verify, &counted, &ahead);
 
     if (search->lo > search->hi) {
         return VERIFY_NO;
     }
-    search_job_init(verify, &job, cluster, search);
+    search_job_init(verify, &job, &counted, search);
     search->need = 0;
     while (result == VERIFY_NO) {
         result = search_next(verify, &job);
@@ -622,6 +663,12 @@ enum verify_result verify_next(struct verify *verify, const struct program_clust
         }
         result = search_around(verify, &job, search, out);
         job.at += result == VERIFY_NO;
+    }
+    if (result == VERIFY_YES && behind) {
+        out->place = job.at - ahead;
+        job.at++;
+    } else if (result == VERIFY_YES) {
+        search->lo = out->start + 1;
     }
     search->at = job.at;
     return result;

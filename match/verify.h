@@ -34,6 +34,7 @@ enum verify_result {
 struct verify_match {
     uint64_t start; /* The earliest start that was asked for. */
     uint64_t end;   /* The earliest end. */
+    uint64_t place; /* What it is counted by. */
 };
 
 struct verify {
@@ -69,11 +70,12 @@ MUST_CHECK enum verify_result verify_around(struct verify *verify,
 /* The earliest end of the cluster; MORE and PAUSE are continued with the same `search`. */
 MUST_CHECK enum verify_result verify_search(struct verify *verify,
                                             const struct program_cluster *cluster,
-                                            struct verify_search *search, uint64_t *out_end);
+                                            struct verify_search *search, struct verify_match *out);
 
 /*
- * The next place where the cluster starts, in the order of its anchors. With `lo` moved behind the
- * start of a match the same `search` finds the next one.
+ * The next match, as matches are counted: one for each place where what stands behind the cluster's
+ * last gap of variable length begins (`place`), or the cluster itself if it has no such gap. The
+ * same `search` goes on to the one after.
  */
 MUST_CHECK enum verify_result verify_next(struct verify *verify,
                                           const struct program_cluster *cluster,

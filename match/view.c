@@ -5,7 +5,6 @@
 #include "base/err.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 
 /* As far as ClamAV normalises by default: raw bytes of scripts and pages, bytes of a page's text.
@@ -59,28 +58,24 @@ static bool view_is_full(const struct view *view)
 
 /* ---- The window ---- */
 
-int view_window_open(struct view_window **out_window)
+int view_window_init(struct view_window *out_window)
 {
-    struct view_window *window = calloc(1, sizeof(*window));
+    void *bytes = mmap(NULL, VIEW_WINDOW_CAP, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-    if (!window) {
+    if (bytes == MAP_FAILED) {
         return ERR_NEW(-ENOMEM);
     }
-    window->bytes = mmap(NULL, VIEW_WINDOW_CAP, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (window->bytes == MAP_FAILED) {
-        free(window);
-        return ERR_NEW(-ENOMEM);
-    }
-    *out_window = window;
+    out_window->owner = NULL;
+    out_window->bytes = bytes;
     return 0;
 }
 
-void view_window_close(struct view_window *window)
+void view_window_fini(struct view_window *window)
 {
-    if (window) {
+    if (window->bytes) {
         munmap(window->bytes, VIEW_WINDOW_CAP);
-        free(window);
+        window->bytes = NULL;
     }
 }
 
@@ -134,9 +129,40 @@ static void view_mark(struct view *view)
     view->marks[view->marks_len++] = view->now;
 }
 
+/*
+ * Where new bytes are made: behind those in the window when it has all of the view so far and room,
+ * so that nothing will have to be made again; else where they last until the next call.
+ */
+static uint8_t *view_place(struct view *view)
+{
+    struct view_window *window = view->window;
+
+    if (!window->owner && view->now.at == 0) {
+        window->owner = view;
+        window->at = 0;
+        window->len = 0;
+        window->next = view->now;
+    }
+    if (window->owner == view && window->next.at == view->now.at && window->at == 0 &&
+        window->len <= VIEW_WINDOW_CAP - VIEW_PIECE_CAP) {
+        return window->bytes + window->len;
+    }
+    return window->piece;
+}
+
+static struct slice view_made(struct view *view, const uint8_t *place, size_t made)
+{
+    struct view_window *window = view->window;
+
+    if (place != window->piece) {
+        window->len += made;
+        window->next = view->now;
+    }
+    return slice_from(place, made);
+}
+
 struct slice view_feed(struct view *view, struct slice *in)
 {
-    uint8_t *piece = view->window->piece;
     const uint64_t left = view_raw_max(view) - view->now.raw;
     struct slice taken = slice_from(in->ptr, (size_t)MIN_OF((uint64_t)in->len, left));
     const size_t len = taken.len;
@@ -144,23 +170,24 @@ struct slice view_feed(struct view *view, struct slice *in)
     ASSERT(!view->ended);
     if (view_is_full(view)) {
         *in = slice_skip(*in, in->len);
-        return slice_from(piece, 0);
+        return slice_from(NULL, 0);
     }
-    const size_t made = view_run(view, &view->now, &taken, piece, VIEW_PIECE_CAP);
+    uint8_t *place = view_place(view);
+    const size_t made = view_run(view, &view->now, &taken, place, VIEW_PIECE_CAP);
 
     *in = slice_skip(*in, view_is_full(view) ? in->len : len - taken.len);
     view->budget += (len - taken.len) * VIEW_BUDGET_PER_BYTE;
     view_mark(view);
-    return slice_from(piece, made);
+    return view_made(view, place, made);
 }
 
 struct slice view_end(struct view *view)
 {
-    uint8_t *piece = view->window->piece;
+    uint8_t *place = view_place(view);
 
     ASSERT(!view->ended);
     view->ended = true;
-    return slice_from(piece, view_run_end(view, &view->now, piece));
+    return view_made(view, place, view_run_end(view, &view->now, place));
 }
 
 /* ---- Back ---- */

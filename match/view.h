@@ -3,9 +3,9 @@
 /*
  * view - a body as it reads when normalised.
  *
- * Role: normalises what comes for a match body of its own, and serves that body as its source: the
- * normalised bytes are not kept but made again, from the mark before them, when the verifier looks
- * back; when the body has ended all of them are, once, as long as no other body is worked on. Marks
+ * Role: normalises what comes for a match body of its own, and serves that body as its source. The
+ * normalised bytes stay in a window while no other body has it; else they are made again, from the
+ * mark before them, when the verifier looks back. Marks
  * stand every 64 KiB of output; when there are VIEW_MARKS_MAX of them every other one goes and the
  * distance doubles. Owner: the body, in memory of the db's pool; the window belongs to the db, for
  * one body is worked on at a time. Limits: what is beyond VIEW_RAW_MAX bytes of text, or the like
@@ -39,7 +39,7 @@ struct view_state {
     } normal;
 };
 
-/* Room for bytes, shared by all views of a db. */
+/* Room for bytes, shared by all views of a db that are of one kind. */
 struct view_window {
     const struct view *owner; /* NULL: nothing in it. */
     uint64_t at;              /* bytes[0] stands here in the owner's output. */
@@ -50,8 +50,8 @@ struct view_window {
 };
 
 /* -ENOMEM. */
-MUST_CHECK int view_window_open(struct view_window **out_window);
-void view_window_close(struct view_window *window);
+MUST_CHECK int view_window_init(struct view_window *out_window);
+void view_window_fini(struct view_window *window); /* No-op when all zero. */
 
 struct view {
     struct match_source raw;
@@ -73,9 +73,9 @@ void view_init(struct view *view, enum view_kind kind, struct match_source raw,
 void view_fini(struct view *view);
 
 /*
- * Takes raw bytes off the front of `*in` and returns what they become, valid until the next call
- * for any view of the db; may be empty. All is taken when `in->len` is zero. The raw source must
- * have the bytes.
+ * Takes raw bytes off the front of `*in` and returns what they become, valid until the next feed or
+ * end of a view of that kind; may be empty. All is taken when `in->len` is zero. The raw source
+ * must have the bytes.
  */
 struct slice view_feed(struct view *view, struct slice *in);
 

@@ -5,9 +5,16 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "match/layout.h"
+#include "match/yara_guard.h"
 
 #include <stdlib.h>
 #include <yara.h>
+
+/*
+ * What libyara was working with when it was stopped is lost, up to some MiB. A ruleset that had to
+ * be stopped so often decides nothing any more in this process.
+ */
+#define RULESET_STOPS_MAX 8
 
 /* What a ruleset takes when loaded, beside its own bytes: relocations, the scanner, its tables. */
 #define RULESET_EXTRA_BYTES KIB(16)
@@ -19,6 +26,7 @@ struct ruleset {
     uint32_t matched_len;
     uint32_t matched_cap;
     bool over;       /* It gave up; what is not in `matched` is undecided. */
+    uint32_t stops;  /* How often it had to be stopped. */
     uint64_t serial; /* 0: none. */
     uint64_t used_at;
 };
@@ -31,6 +39,7 @@ struct yara_run {
     size_t loaded_bytes;
     uint64_t serial; /* The body that `spent_ns` is about. */
     uint64_t spent_ns;
+    struct yara_guard guard;
 };
 
 /* The serialised rules while they are loaded. */
@@ -89,7 +98,7 @@ static void run_unload(struct yara_run *run, uint32_t index)
         run->loaded_bytes -= run_cost(run, index);
     }
     free(ruleset->matched);
-    *ruleset = (struct ruleset){0};
+    *ruleset = (struct ruleset){.stops = ruleset->stops};
 }
 
 static void run_make_room(struct yara_run *run, size_t bytes)
@@ -149,22 +158,42 @@ static void ruleset_limit(const struct ruleset *ruleset, uint64_t limit_ns)
     }
 }
 
+/* The body is copied to where it can be taken away; false when it was, or libyara gave up. */
+static bool run_scan_guarded(struct yara_run *run, struct ruleset *ruleset, struct slice bytes,
+                             uint64_t limit_ns)
+{
+    const uint8_t *copy = yara_guard_begin(&run->guard, bytes, limit_ns);
+
+    if (copy == NULL) {
+        return false;
+    }
+    ruleset_limit(ruleset, limit_ns);
+    const int r = yr_scanner_scan_mem(ruleset->scanner, copy, bytes.len);
+    const bool stopped = yara_guard_end(&run->guard);
+
+    ruleset->stops += stopped || r == ERROR_COULD_NOT_MAP_FILE;
+    return r == ERROR_SUCCESS && !stopped;
+}
+
 static void run_scan(struct yara_run *run, uint32_t index, const struct yara_run_body *body)
 {
     struct ruleset *ruleset = &run->rulesets[index];
     const uint64_t limit_ns = YARA_RUN_NS_BASE + YARA_RUN_NS_PER_BYTE * (uint64_t)body->bytes.len;
+    const uint32_t stops = ruleset->stops;
 
     ruleset->matched_len = 0;
-    ruleset->over =
-        body->bytes.len > YARA_RUN_BODY_MAX || run->spent_ns >= limit_ns || !run_load(run, index);
-    ruleset->serial = body->serial;
-    if (ruleset->over) {
-        return;
-    }
-    ruleset_limit(ruleset, limit_ns - run->spent_ns);
-    const int r = yr_scanner_scan_mem(ruleset->scanner, body->bytes.ptr, body->bytes.len);
+    ruleset->over = body->bytes.len > YARA_RUN_BODY_MAX || run->spent_ns >= limit_ns ||
+                    stops >= RULESET_STOPS_MAX || !run_load(run, index);
+    if (!ruleset->over) {
+        const bool whole = run_scan_guarded(run, ruleset, body->bytes, limit_ns - run->spent_ns);
 
-    ruleset->over = ruleset->over || r != ERROR_SUCCESS;
+        ruleset->over = ruleset->over || !whole;
+    }
+    if (ruleset->stops > stops) {
+        run_unload(run, index);
+        ruleset->over = true;
+    }
+    ruleset->serial = body->serial;
 }
 
 static enum yara_run_status ruleset_find(const struct ruleset *ruleset, const char *rule)
@@ -206,6 +235,7 @@ void yara_run_close(struct yara_run *run)
         run_unload(run, i);
     }
     if (run->len > 0) {
+        yara_guard_fini(&run->guard);
         (void)yr_finalize();
     }
     free(run->rulesets);

@@ -9,8 +9,10 @@
  * all its rules. Owner: the match_db of a process. Memory: libyara's own mallocs, here only, for
  * bodies that have a rule's strings. Limits: a body of YARA_RUN_BODY_MAX bytes; for all rulesets of
  * one body together YARA_RUN_NS_BASE and YARA_RUN_NS_PER_BYTE of time, during which the process
- * does nothing else: libyara cannot stop in the middle and go on. A fault inside libyara (it guards
- * its parsers with signal handlers of its own) counts as giving up.
+ * does nothing else: libyara cannot stop in the middle and go on. It looks at its own clock too
+ * seldom to keep such a limit, so yara_guard.h stops it. A fault inside libyara, which guards its
+ * parsers with a signal handler, counts as giving up; a ruleset that was stopped too often is given
+ * up for good.
  */
 #include "base/slice.h"
 

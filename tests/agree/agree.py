@@ -2,134 +2,112 @@
 # SPDX-License-Identifier: MIT
 """agree - clamscan and the engine, file by file, on files made from the signatures of a set.
 
-    agree.py --scan-file PROGRAM [--table differences.tsv] [--verdicts DIR] [--clean DIR...] [--clean-max N] SIGNATURES...
+    agree.py --scan-file PROGRAM [--table differences.tsv] [--verdicts DIR] [--sample N] [--twins N]
+             [--clean DIR...] [--clean-max N] [--files DIR] [--own WRITE_EXE] SIGNATURES...
 
-For each line of the .ndb and .ldb files SIGNATURES a file is made that satisfies it, in a carrier of its type. Both
-scanners judge every file with that database alone: both have to find something, and what the engine names has to be
-among what clamscan names (with all matches). `--clean` adds files that are nobody's specimen, and there, too, both must
-say the same. What differs has to be explained in the table: database TAB signature TAB reason.
-`--verdicts` keeps clamscan's verdicts, which take it minutes, for the next run over the same database.
+For each line of the .ndb and .ldb files SIGNATURES (every Nth with --sample) a file is made that satisfies it, in a
+carrier of its type; --twins makes damaged copies of it, of which many just miss. Both scanners judge every file with
+that database alone: both have to find something or nothing, and what the engine names has to be among what clamscan
+names (with all matches). --clean adds an even choice of files that are nobody's specimen; there the engine must find
+nothing. --files adds all files of a folder. What differs has to be explained in the table: database TAB signature TAB
+reason. --own compares the signatures beside this script instead, all together and with files for each of its hashes;
+there every specimen must be found.
+--verdicts keeps clamscan's verdicts, which take it minutes.
 Exit codes: 0 agreed, 1 not, 77 skipped because clamscan or the signatures are missing. Standard library only.
 """
 
 import argparse
 import collections
-import json
 import os
+import random
+import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 
+import own
 import signature
 from hexsig import Unsupported
+from scanners import Verdicts, ask_engine
+from twin import damage
 
 SKIPPED = 77
-UNOFFICIAL = '.UNOFFICIAL'
-LIMITS = ['--max-filesize=400M', '--max-scansize=400M', '--max-scantime=0', '--bytecode=no', '--scan-archive=no']
+TWIN = ' (twin)'
 
 
-def specimens(path, folder):
-    """Writes one file a signature; ({file: signature's name}, {reason: count})."""
-    kind = path.rsplit('.', 1)[1]
-    made = {}
-    left = collections.Counter()
+class Trial:
+    """The files of one comparison."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.names = {}                      # of specimens and twins: {path: signature's name}
+        self.twins = set()
+        self.left = collections.Counter()    # {reason: signatures without a specimen}
+        self.others = []
+        self.clean = set()
+
+    def add(self, file, name, data):
+        path = os.path.join(self.folder, file)
+        with open(path, 'wb') as out:
+            out.write(data)
+        self.names[path] = name
+        return path
+
+    def add_line(self, kind, number, line, options, groups=None):
+        """The specimen of a line, and its twins; the seed is the line's number."""
+        try:
+            made = signature.specimen(kind, line, groups)
+        except Unsupported as error:
+            self.left[re.sub(r'\d+', 'n', str(error))] += 1
+            return
+        self.add('%06d' % number, made.name, made.data)
+        dice = random.Random(number)
+        for i in range(options.twins):
+            self.twins.add(self.add('%06d-%d' % (number, i), made.name, damage(made, dice)))
+
+    def paths(self):
+        return sorted(self.names) + self.others
+
+
+def read_lines(path):
+    """(number, line) of what is neither empty nor a comment."""
     with open(path, encoding='latin-1') as lines:
         for number, line in enumerate(lines, 1):
             line = line.rstrip('\r\n')
-            if not line or line.startswith('#'):
-                continue
-            try:
-                name, data = signature.specimen(kind, line)
-            except Unsupported as error:
-                left[str(error)] += 1
-                continue
-            file = os.path.join(folder, '%06d' % number)
-            with open(file, 'wb') as out:
-                out.write(data)
-            made[file] = name
-    return made, left
+            if line and not line.startswith('#'):
+                yield number, line
 
 
-def clean_files(folders, limit):
-    """Regular files below the folders, evenly chosen, of up to 4 MB."""
+def files_below(folders):
     found = []
     for folder in folders:
         for base, _, names in os.walk(folder):
             for name in names:
                 path = os.path.join(base, name)
-                if os.path.isfile(path) and not os.path.islink(path) and 0 < os.path.getsize(path) < 4 << 20:
+                if os.path.isfile(path) and not os.path.islink(path):
                     found.append(path)
-    found.sort()
-    step = max(1, len(found) // limit) if limit else 1
-    return found[::step][:limit]
+    return sorted(found)
 
 
-def ask_clamscan(database, paths):
-    """{path: set of names}"""
-    with tempfile.NamedTemporaryFile('w', suffix='.txt') as names:
-        names.write('\n'.join(paths) + '\n')
-        names.flush()
-        done = subprocess.run(['clamscan', '--database=' + database, '--no-summary', '--infected', '--allmatch', '--stdout',
-                               *LIMITS, '--file-list=' + names.name],
-                              capture_output=True, text=True, errors='replace', check=False)
-    if done.returncode not in (0, 1):
-        sys.exit('clamscan failed: ' + done.stdout[-500:] + done.stderr[-500:])
-    verdicts = collections.defaultdict(set)
-    for line in done.stdout.splitlines():
-        path, _, verdict = line.rpartition(': ')
-        if verdict.endswith(' FOUND'):
-            verdicts[path].add(verdict[:-len(' FOUND')].removesuffix(UNOFFICIAL))
-    return dict(verdicts)
-
-
-def ask_engine(program, database, paths):
-    """{path: name}"""
-    with tempfile.TemporaryDirectory() as folder:
-        os.symlink(os.path.abspath(database), os.path.join(folder, os.path.basename(database)))
-        done = subprocess.run([program, folder, '-'], input='\n'.join(paths) + '\n', capture_output=True, text=True,
-                              errors='replace', check=False)
-    rows = [line.rsplit('\t', 1) for line in done.stdout.splitlines()]
-    if len(rows) != len(paths):
-        for line in done.stderr.splitlines()[-20:]:
-            print('  ' + line)
-        print('  scan_file told %d of %d files' % (len(rows), len(paths)))
-    return {path: name for path, name in rows}
-
-
-def kept_verdicts(folder, database, paths):
-    """What an earlier run noted for the same database and files, or clamscan's answer."""
-    note = os.path.join(folder, os.path.basename(database) + '.json') if folder else None
-    key = [os.path.getsize(database), len(paths), sum(os.path.getsize(path) for path in paths)]
-    bases = [os.path.basename(path) if path.startswith(tempfile.gettempdir()) else path for path in paths]
-    if note and os.path.exists(note):
-        with open(note, encoding='utf-8') as text:
-            kept = json.load(text)
-        if kept['key'] == key:
-            return {path: set(kept['names'].get(base, ())) for path, base in zip(paths, bases)}
-    verdicts = ask_clamscan(database, paths)
-    if note:
-        os.makedirs(folder, exist_ok=True)
-        with open(note, 'w', encoding='utf-8') as text:
-            json.dump({'key': key, 'names': {base: sorted(verdicts.get(path, ())) for path, base in zip(paths, bases)}}, text)
-    return verdicts
+def clean_files(folders, limit):
+    """Files of up to 4 MB, evenly chosen."""
+    found = [path for path in files_below(folders) if 0 < os.path.getsize(path) < 4 << 20]
+    return [found[i * len(found) // limit] for i in range(limit)] if limit < len(found) else found
 
 
 def read_table(path):
     table = {}
     if path:
-        with open(path, encoding='utf-8') as lines:
-            for line in lines:
-                if line.strip() and not line.startswith('#'):
-                    database, name, reason = line.rstrip('\n').split('\t')
-                    table[(database, name)] = reason
+        for _, line in read_lines(path):
+            database, name, reason = line.split('\t')
+            table[(database, name)] = reason
     return table
 
 
-def judge(path, name, theirs, ours):
-    """None when the two agree, else what differs. Without a name the file is nobody's specimen."""
-    if ours is None:
+def judge(theirs, ours):
+    """None when the two agree, else what differs."""
+    if ours is None or ours == '?':
         return 'the engine decided nothing'
     if not theirs and ours == '-':
         return None
@@ -142,38 +120,81 @@ def judge(path, name, theirs, ours):
     return None
 
 
-def compare(options, database, table):
+def explanation(table, base, label, differs):
+    """A row for the signature (a twin has its signature's), or for the only name that one of them finds."""
+    names = [label.removesuffix(TWIN)]
+    names += [name for start in ('only clamscan finds ', 'only the engine finds ') if differs.startswith(start)
+              for name in [differs[len(start):]]]
+    for name in names:
+        if (base, name) in table:
+            return table[(base, name)]
+    return None
+
+
+def compare(options, base, database, trial, table):
     """Prints what differs; the number of unexplained differences."""
-    with tempfile.TemporaryDirectory() as folder:
-        began = time.monotonic()
-        made, left = specimens(database, folder)
-        paths = sorted(made) + clean_files(options.clean, options.clean_max)
-        theirs = kept_verdicts(options.verdicts, database, paths)
-        asked = time.monotonic()
-        ours = ask_engine(options.scan_file, database, paths)
-        ended = time.monotonic()
-    base = os.path.basename(database)
+    began = time.monotonic()
+    paths = trial.paths()
+    theirs = Verdicts(options.verdicts, database).ask(paths)
+    asked = time.monotonic()
+    ours = ask_engine(options.scan_file, database, paths)
+    ended = time.monotonic()
     unexplained = 0
-    agreed = collections.Counter()
+    counts = collections.Counter()
     for path in paths:
-        name = made.get(path)
-        differs = judge(path, name, theirs.get(path, set()), ours.get(path))
+        kind = 'clean' if path in trial.clean else 'twin' if path in trial.twins else 'specimen' if path in trial.names else 'file'
+        label = trial.names.get(path, path) + (TWIN if path in trial.twins else '')
+        differs = judge(theirs[path], ours.get(path))
+        if not differs and kind == 'clean' and ours[path] != '-':
+            differs = 'both find %s in a clean file' % ours[path]
         if not differs:
-            agreed['found' if ours.get(path, '-') != '-' else 'clean'] += 1
+            counts[kind, 'found' if theirs[path] else 'nothing'] += 1
             continue
-        reason = table.get((base, name or path))
-        agreed['explained' if reason else 'unexplained'] += 1
+        reason = explanation(table, base, label, differs)
+        counts[kind, 'explained' if reason else 'unexplained'] += 1
         if not reason:
             unexplained += 1
             if unexplained <= options.show:
-                print('  %s: %s: %s' % (base, name or path, differs))
-    print('%s: %d specimens, %d other files; both found %d, both clean %d, explained %d, unexplained %d '
-          '(clamscan %.1f s, engine %.1f s)'
-          % (base, len(made), len(paths) - len(made), agreed['found'], agreed['clean'], agreed['explained'],
-             agreed['unexplained'], asked - began, ended - asked))
-    for reason, count in left.most_common():
+                print('  %s: %s: %s' % (base, label, differs))
+    for kind in ('specimen', 'twin', 'file', 'clean'):
+        total = sum(count for (of, _), count in counts.items() if of == kind)
+        if total:
+            print('%s: %d %s: both found %d, both nothing %d, explained %d, unexplained %d'
+                  % (base, total, {'clean': 'clean files', 'file': 'other files'}.get(kind, kind + 's'),
+                     *(counts[kind, what] for what in ('found', 'nothing', 'explained', 'unexplained'))))
+    for reason, count in trial.left.most_common():
         print('  no specimen: %d x %s' % (count, reason))
+    print('  (clamscan %.1f s, engine %.1f s)' % (asked - began, ended - asked))
     return unexplained
+
+
+def compare_set(options, database, table):
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Trial(folder)
+        kind = database.rsplit('.', 1)[1]
+        if kind in signature.KINDS:
+            for number, line in list(read_lines(database))[::options.sample]:
+                trial.add_line(kind, number, line, options)
+        trial.clean = set(clean_files(options.clean, options.clean_max))
+        trial.others = sorted(trial.clean) + files_below(options.files)
+        return compare(options, os.path.basename(database), database, trial, table)
+
+
+def compare_own(options, table):
+    """The signatures beside this script, with hashes of files that are made here."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = os.path.join(folder, 'database')
+        trial = Trial(os.path.join(folder, 'files'))
+        os.mkdir(database)
+        os.mkdir(trial.folder)
+        own.write(database, trial, options)
+        wrong = compare(options, 'own', database, trial, table)
+        ours = ask_engine(options.scan_file, database, sorted(trial.names))
+        for path, name in sorted(trial.names.items()):
+            if path not in trial.twins and (ours[path] == '-') != name.startswith(own.MISSES):
+                print('  own: %s (%s): the engine says %s' % (name, os.path.basename(path), ours[path]))
+                wrong += 1
+        return wrong + sum(trial.left.values())
 
 
 def main():
@@ -181,16 +202,22 @@ def main():
     parser.add_argument('--scan-file', required=True)
     parser.add_argument('--table')
     parser.add_argument('--verdicts')
+    parser.add_argument('--sample', type=int, default=1)
+    parser.add_argument('--twins', type=int, default=0)
     parser.add_argument('--clean', action='append', default=[])
     parser.add_argument('--clean-max', type=int, default=2000)
+    parser.add_argument('--files', action='append', default=[])
+    parser.add_argument('--own', metavar='WRITE_EXE')
     parser.add_argument('--show', type=int, default=40)
-    parser.add_argument('signatures', nargs='+')
+    parser.add_argument('signatures', nargs='*')
     options = parser.parse_args()
     if not shutil.which('clamscan') or not all(os.path.exists(path) for path in options.signatures):
         print('skipped: clamscan or the signatures are not there')
         return SKIPPED
     table = read_table(options.table)
-    return 1 if sum(compare(options, path, table) for path in options.signatures) else 0
+    wrong = compare_own(options, table) if options.own else 0
+    wrong += sum(compare_set(options, path, table) for path in options.signatures)
+    return 1 if wrong else 0
 
 
 if __name__ == '__main__':

@@ -110,6 +110,11 @@ def _pe(layout):
 
 
 def _elf(layout):
+    # Section 0 of an ELF file is nobody's.
+    if any(where == 0 for where, _, _ in layout.in_section):
+        raise Unsupported('in the section that no ELF file has')
+    layout.in_section = [(where if where == 'last' else where - 1, offset, data) for where, offset, data in layout.in_section]
+    layout.sections = max(1, layout.sections - 1)
     sections, entry = _sections_of(layout, layout.anywhere)
     head = 64 + 56
     raw = b''.join(bytes(section[0]) + b'\0' * (-len(section[0]) % 16) for section in sections)
@@ -132,21 +137,24 @@ def _elf(layout):
 
 def _macho(layout):
     sections, entry = _sections_of(layout, layout.anywhere)
+    sections[0][0].extend(b'\0' * max(0, entry + 1 - len(sections[0][0])))
     raw = b''.join(bytes(section[0]) + b'\0' * (-len(section[0]) % 16) for section in sections) + b'\0' * 16
     segment_len = 56 + 68 * len(sections)
-    thread_len = 16 + 64
+    registers = [0] * 40
+    thread_len = 16 + 4 * len(registers)
     head = 28 + segment_len + thread_len
-    image = bytearray(struct.pack('<IIIIIII', 0xfeedface, 7, 3, 2, 2, segment_len + thread_len, 1))
-    image += struct.pack('<II16sIIIIiiII', 1, segment_len, b'__TEXT', 0x1000, len(raw) + head, 0, len(raw) + head, 7, 5,
+    # Only a PowerPC's registers tell scanners the entry point; clamscan wants to see all forty of them.
+    order, cpu = ('>', 18) if layout.from_entry else ('<', 7)
+    image = bytearray(struct.pack(order + 'IIIIIII', 0xfeedface, cpu, 3, 2, 2, segment_len + thread_len, 1))
+    image += struct.pack(order + 'II16sIIIIiiII', 1, segment_len, b'__TEXT', 0x1000, len(raw) + head, 0, len(raw) + head, 7, 5,
                          len(sections), 0)
     at = head
     for i, (section, _) in enumerate(sections):
         size = len(section) + (-len(section) % 16)
-        image += struct.pack('<16s16sIIIIIIIII', b'__s%d' % i, b'__TEXT', 0x1000 + at, size, at, 4, 0, 0, 0, 0, 0)
+        image += struct.pack(order + '16s16sIIIIIIIII', b'__s%d' % i, b'__TEXT', 0x1000 + at, size, at, 0, 0, 0, 0, 0, 0)
         at += size
-    registers = [0] * 16
-    registers[10] = 0x1000 + head + entry
-    image += struct.pack('<IIII16I', 5, thread_len, 1, 16, *registers)
+    registers[0 if layout.from_entry else 10] = 0x1000 + head + entry
+    image += struct.pack(order + 'IIII40I', 5, thread_len, 1, len(registers), *registers)
     return image + raw
 
 
@@ -183,7 +191,8 @@ TEXT_GAP = b'\nlorem ipsum\n'
 
 def _simple(head, gap, tail):
     def build(layout):
-        image = bytearray(head)
+        reach = max([offset + len(data) for offset, data in layout.absolute], default=0)
+        image = bytearray(head) + gap[:1] * max(0, reach - len(head))
         for piece in layout.anywhere:
             image += gap + piece
         return image + tail

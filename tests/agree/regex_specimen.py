@@ -40,7 +40,7 @@ def _one_of(items):
     raise Unsupported('an empty class')
 
 
-def _walk(tree, groups):
+def _walk(tree, groups, lines):
     out = b''
     for kind, value in tree:
         if kind is op.LITERAL:
@@ -54,20 +54,22 @@ def _walk(tree, groups):
         elif kind is op.CATEGORY:
             out += CLASSES[value]
         elif kind is op.BRANCH:
-            out += _walk(value[1][0], groups)
+            out += _walk(value[1][0], groups, lines)
         elif kind is op.SUBPATTERN:
-            inside = _walk(value[3], groups)
+            inside = _walk(value[3], groups, lines)
             groups[value[0]] = inside
             out += inside
         elif kind in (op.MAX_REPEAT, op.MIN_REPEAT, op.POSSESSIVE_REPEAT):
             if value[0] > REPEAT_MAX * 64:
                 raise Unsupported('a long repeat')
-            out += b''.join(_walk(value[2], groups) for _ in range(value[0]))
+            out += b''.join(_walk(value[2], groups, lines) for _ in range(value[0]))
         elif kind is op.GROUPREF:
             out += groups.get(value, b'')
         elif kind is op.ATOMIC_GROUP:
-            out += _walk(value, groups)
-        elif kind in (op.AT, op.ASSERT_NOT):
+            out += _walk(value, groups, lines)
+        elif kind is op.AT:
+            out += b'\n' if lines and value in (op.AT_BEGINNING, op.AT_END) else b''
+        elif kind is op.ASSERT_NOT:
             continue
         elif kind is op.ASSERT:
             raise Unsupported('look-ahead')
@@ -86,4 +88,4 @@ def specimen(text):
         tree = parser.parse(pattern.encode('latin-1'), verbose)
     except Exception as error:
         raise Unsupported('a regex that Python does not read: %s' % error) from error
-    return offset if 'r' in flags or offset else '', _walk(tree, {})
+    return offset if 'r' in flags or offset else '', _walk(tree, {}, 'm' in flags)

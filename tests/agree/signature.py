@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """signature - a file that a ClamAV signature describes.
 
-`specimen(kind, line)` returns (name, bytes) for a line of an .ndb or .ldb file, or raises Unsupported with the reason.
+`specimen(kind, line)` returns a Specimen for a line of an .ndb or .ldb file, or raises Unsupported with the reason.
 """
 
+import collections
 import re
 
 import carrier
@@ -11,6 +12,7 @@ import hexsig
 import regex_specimen
 from hexsig import Unsupported
 
+Specimen = collections.namedtuple('Specimen', 'name data pieces')
 TEXT_TARGETS = (carrier.HTML, carrier.MAIL, carrier.ASCII)
 
 
@@ -40,13 +42,12 @@ def _filler(target):
     return 0x78 if target in TEXT_TARGETS else 0x90
 
 
-def body(line):
-    fields = line.split(':')
-    name, target, offset, text = fields[:4]
+def body(line, _):
+    name, target, offset, text = line.split(':')[:4]
     number = 0 if target == '*' else int(target)
     layout = carrier.Layout()
     _place(layout, offset, hexsig.specimen(text, '', _filler(number)))
-    return name, carrier.build(number, layout)
+    return Specimen(name, carrier.build(number, layout), layout.used())
 
 
 # ---- Expressions ----
@@ -114,7 +115,7 @@ def _need(node, wants):
             wants[inner[1]] = max(wants.get(inner[1], 0), times)
             return
         # At least so many different ones, the rest by the first.
-        spread = leaves[:max(distinct, 1)]
+        spread = leaves[:max(distinct, len(leaves) if inner[0] == '&' else 1)]
         for index in spread:
             wants[index] = max(wants.get(index, 0), 1)
         wants[spread[0]] = max(wants[spread[0]], times - len(spread) + 1)
@@ -124,16 +125,18 @@ def _impossible(node):
     return node[0] == 't' and node[2] == '=' and node[3] == 0
 
 
+# ---- Subsignatures ----
+
 def split_subsignature(text):
     """(kind, offset, body, modifiers)"""
     if text.startswith('${'):
         return 'macro', '', text, ''
     if '/' in text:
         return 'regex', '', text, ''
-    if re.match(r'^\d+\(', text):
-        return 'compare', '', text, ''
     if text.startswith('fuzzy_img#'):
         raise Unsupported('fuzzy image hash')
+    if '#' in text:
+        return 'compare', '', text, ''
     modifiers = ''
     if '::' in text:
         text, modifiers = text.split('::', 1)
@@ -141,19 +144,80 @@ def split_subsignature(text):
     return 'body', offset, rest, modifiers
 
 
-def _subsignature(layout, target, text, times):
-    kind, offset, rest, modifiers = split_subsignature(text)
-    if kind == 'regex':
-        offset, data = regex_specimen.specimen(rest)
-    elif kind == 'body':
-        data = hexsig.specimen(rest, modifiers, _filler(target))
+def _number(text):
+    return int(text, 0) if text.lower().lstrip('-').startswith('0x') else int(text)
+
+
+def _compared(text):
+    """(index of the part, distance, bytes) of a byte comparison that holds."""
+    found = re.fullmatch(r'(\d+)\((>>|<<)(-?\w+)#([a-z]+)(\d+)#(.+)\)', text)
+    if not found:
+        raise Unsupported('a comparison that does not parse')
+    index, way, distance, options, length, tests = found.groups()
+    wants = [(test[0], _number(test[1:])) for test in tests.split(',')]
+    close = {'=': 0, '<': -1, '>': 1}
+    for test, value in wants:
+        value += close[test]
+        if all((value > v) - (value < v) == close[t] for t, v in wants):
+            break
     else:
-        raise Unsupported(kind)
-    for i in range(times):
-        if i and offset not in ('', '*'):
-            layout.anywhere.append(data)
+        raise Unsupported('a comparison that cannot hold')
+    length = int(length)
+    order = 'little' if 'l' in options else 'big'
+    if 'i' in options:
+        data = value.to_bytes(length, order, signed=value < 0)
+    elif 'd' in options or ('a' in options and 'b' in options):
+        data = b'%0*d' % (length, value)
+    else:
+        digits = value.to_bytes((length + 1) // 2, order).hex()
+        data = digits[-length:].encode()
+    return int(index), _number(distance) * (-1 if way == '<<' else 1), data
+
+
+def _macro(text, groups):
+    """(least distance, bytes) of the first body of the macro's group."""
+    near, group = re.fullmatch(r'\$\{(\d+)-\d+\}(\d+)\$', text).groups()
+    if not (groups or {}).get(int(group)):
+        raise Unsupported('a macro without bodies')
+    return int(near), hexsig.specimen(groups[int(group)][0])
+
+
+def _join(data, distance, piece):
+    """`data` with `piece` at a distance from its start, which may lie before it."""
+    if distance < 0:
+        return piece + b'x' * max(0, -distance - len(piece)) + data
+    if distance < len(data):
+        raise Unsupported('a number inside the part that it is counted from')
+    return data + b'x' * (distance - len(data)) + piece
+
+
+class _Bodies:
+    """The bytes of each subsignature that is wanted, with what depends on them put beside them."""
+
+    def __init__(self, target, subsignatures, groups):
+        self.filler = _filler(target)
+        self.subsignatures = subsignatures
+        self.groups = groups
+        self.made = {}      # {index: (offset, bytes)}
+
+    def add(self, index):
+        kind, offset, rest, modifiers = split_subsignature(self.subsignatures[index])
+        if kind == 'regex':
+            self.made[index] = regex_specimen.specimen(rest)
+        elif kind == 'body':
+            self.made[index] = (offset, hexsig.specimen(rest, modifiers, self.filler))
         else:
-            _place(layout, offset, data)
+            to, distance, data = _compared(rest) if kind == 'compare' else (index - 1, *_macro(rest, self.groups))
+            if to not in self.made:
+                self.add(to)
+            offset, before = self.made[to]
+            self.made[to] = (offset, _join(before, distance, data))
+
+
+def _place_all(layout, bodies, wants):
+    for index, (offset, data) in sorted(bodies.made.items()):
+        for i in range(wants.get(index, 1)):
+            _place(layout, '' if i else offset, data)
 
 
 def _conditions(layout, attributes):
@@ -171,29 +235,32 @@ def _conditions(layout, attributes):
             raise Unsupported(key)
 
 
-def logical(line):
+def logical(line, groups):
     name, attributes, text, *subsignatures = line.split(';')
     target = int(re.search(r'Target:(\d+)', attributes).group(1))
     layout = carrier.Layout()
     _conditions(layout, attributes)
-    node = _Expression(text).parse()
     wants = {}
-    _need(node, wants)
+    _need(_Expression(text).parse(), wants)
     if not wants:
         raise Unsupported('nothing is wanted')
-    for index in list(wants):
+    for index in sorted(wants, reverse=True):
         kind, _, rest, _ = split_subsignature(subsignatures[index])
         if kind == 'regex':
             _need(_Expression(rest.split('/')[0].rpartition(':')[2]).parse(), wants)
-        if kind == 'compare':
-            raise Unsupported('compare')
-    for index, times in sorted(wants.items()):
-        _subsignature(layout, target, subsignatures[index], times)
-    return name, carrier.build(target, layout)
+    bodies = _Bodies(target, subsignatures, groups)
+    for index in sorted(wants):
+        bodies.add(index)
+    _place_all(layout, bodies, wants)
+    return Specimen(name, carrier.build(target, layout), layout.used())
 
 
-def specimen(kind, line):
+KINDS = {'ndb': body, 'ldb': logical}
+
+
+def specimen(kind, line, groups=None):
+    """`groups`: the bodies of macro groups, {number: [pattern]}."""
     try:
-        return {'ndb': body, 'ldb': logical}[kind](line)
-    except (ValueError, IndexError, KeyError, AttributeError, RecursionError) as error:
+        return KINDS[kind](line, groups)
+    except (ValueError, IndexError, KeyError, AttributeError, RecursionError, OverflowError) as error:
         raise Unsupported('%s: %s' % (type(error).__name__, error)) from error

@@ -19,6 +19,8 @@ struct after {
 struct body {
     const uint8_t *bytes;
     size_t len;
+    const char *mark; /* The text from here on, if not NULL, */
+    size_t mark_at;   /* must begin here. */
 };
 
 static bool naive_at(const struct body *body, const char *p, const struct after *after, bool fresh,
@@ -189,7 +191,8 @@ static bool naive_either(const struct body *body, const char *p, const struct af
 
     for (p++;; p++) {
         if (negated) {
-            const struct body cut = {body->bytes, i + len < body->len ? i + len : body->len};
+            const struct body cut = {.bytes = body->bytes,
+                                     .len = i + len < body->len ? i + len : body->len};
 
             any |= naive_at(&cut, p, NULL, false, i);
         } else if (naive_at(body, p, &chain, false, i)) {
@@ -264,6 +267,9 @@ static bool naive_gap(const struct body *body, const char *p, const struct after
 static bool naive_at(const struct body *body, const char *p, const struct after *after, bool fresh,
                      size_t i)
 {
+    if (p == body->mark && i != body->mark_at) {
+        return false;
+    }
     switch (*p) {
     case '\0':
         return true;
@@ -290,30 +296,88 @@ static bool naive_at(const struct body *body, const char *p, const struct after 
     }
 }
 
-unsigned naive_count(const char *offset, const char *pattern, const uint8_t *bytes, size_t len)
+/* Behind the last gap of variable length, or NULL. */
+static const char *behind_last_gap(const char *pattern)
 {
-    unsigned count = 0;
-    const struct body body = {bytes, len};
+    const char *last = NULL;
+    int depth = 0;
+
+    for (const char *p = pattern; *p; p++) {
+        depth += (*p == '(') - (*p == ')');
+        if (depth == 0 && *p == '*') {
+            last = p + 1;
+        } else if (depth == 0 && *p == '{' && memchr(p, '-', strcspn(p, "}"))) {
+            last = strchr(p, '}') + 1;
+        }
+    }
+    return last;
+}
+
+/* Is there a match that starts between `first` and `last`? Each such start is marked in `places`. */
+static bool naive_starts(const struct body *body, const char *pattern, size_t first, size_t last,
+                         bool *places)
+{
+    bool any = false;
+
+    for (size_t start = first; start <= body->len && start <= last; start++) {
+        const bool found = naive_at(body, pattern, NULL, true, start);
+
+        any |= found;
+        if (places) {
+            places[start] |= found;
+        }
+    }
+    return any;
+}
+
+bool naive_places(const char *offset, const char *pattern, const uint8_t *bytes, size_t len,
+                  bool *places)
+{
+    struct body body = {bytes, len, NULL, 0};
     const bool from_end = strncmp(offset, "EOF-", 4) == 0;
     const char *comma = strchr(offset, ',');
     size_t first = strtoul(from_end ? offset + 4 : offset, NULL, 10);
     size_t shift = comma ? strtoul(comma + 1, NULL, 10) : 0;
+    const char *mark = behind_last_gap(pattern);
 
     if (*offset == '*') {
         first = 0;
         shift = len;
     } else if (from_end && first > len) {
-        return 0;
+        return false;
     } else if (from_end) {
         first = len - first;
     }
-    for (size_t start = first; start <= len && start - first <= shift; start++) {
-        count += naive_at(&body, pattern, NULL, true, start);
+    if (!places || !mark) {
+        return naive_starts(&body, pattern, first, first + shift, places);
     }
+    if (!naive_starts(&body, pattern, first, first + shift, NULL)) {
+        return false;
+    }
+    body.mark = mark;
+    for (; body.mark_at <= len; body.mark_at++) {
+        places[body.mark_at] |= naive_starts(&body, pattern, first, first + shift, NULL);
+    }
+    return true;
+}
+
+unsigned naive_count(const char *offset, const char *pattern, const uint8_t *bytes, size_t len)
+{
+    bool *places = calloc(len + 1, sizeof(*places));
+    unsigned count = 0;
+
+    if (!places) {
+        abort();
+    }
+    (void)naive_places(offset, pattern, bytes, len, places);
+    for (size_t i = 0; i <= len; i++) {
+        count += places[i];
+    }
+    free(places);
     return count;
 }
 
 bool naive_matches(const char *offset, const char *pattern, const uint8_t *bytes, size_t len)
 {
-    return naive_count(offset, pattern, bytes, len) > 0;
+    return naive_places(offset, pattern, bytes, len, NULL);
 }

@@ -12,7 +12,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* At how many places it starts. */
+/*
+ * Does it match, and where: `places` (NULL, or len + 1 of them) is set, not cleared, where
+ * naive_count counts.
+ */
+bool naive_places(const char *offset, const char *pattern, const uint8_t *body, size_t len,
+                  bool *places);
+
+/*
+ * At how many places it is, as clamscan counts them: where the text behind the last gap of variable
+ * length begins, or where all of it does without such a gap.
+ */
 unsigned naive_count(const char *offset, const char *pattern, const uint8_t *body, size_t len);
 
 /* Does the signature match: `offset` and `pattern` as they stand in a .ndb line. */
@@ -23,3 +33,11 @@ bool naive_matches(const char *offset, const char *pattern, const uint8_t *body,
  * times: as it stands in a .ldb line, of at most 64 subsignatures.
  */
 bool naive_logic_holds(const char *expression, const unsigned *counts);
+
+/*
+ * Does a logical signature match, whose subsignatures stand as in a .ldb line: body patterns with
+ * offsets from the beginning or the end and modifiers, and comparisons of decimal, big-endian
+ * hexadecimal and binary numbers with what follows a pattern without gaps of variable length.
+ */
+bool naive_logical(const char *expression, const char *const *subs, unsigned subs_len,
+                   const uint8_t *body, size_t len);

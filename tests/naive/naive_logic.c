@@ -19,20 +19,21 @@ struct text {
     const char *to;
 };
 
-static struct value logic_value(struct text text, const unsigned *counts);
+static struct value logic_value(struct text text, bool block, const unsigned *counts);
 
-/* The first operator outside of all parentheses, or the end. */
-static const char *logic_operator(struct text text)
+/* The first or the last operator outside of all parentheses, or the end. */
+static const char *logic_operator(struct text text, bool last)
 {
+    const char *op = text.to;
     int depth = 0;
 
     for (const char *p = text.from; p < text.to; p++) {
         depth += (*p == '(') - (*p == ')');
-        if (depth == 0 && (*p == '&' || *p == '|')) {
-            return p;
+        if (depth == 0 && (*p == '&' || *p == '|') && (last || op == text.to)) {
+            op = p;
         }
     }
-    return text.to;
+    return op;
 }
 
 static bool logic_compares(char op, unsigned long count, unsigned long wanted)
@@ -47,13 +48,13 @@ static struct value logic_term(struct text text, const unsigned *counts)
     const char *test = text.to;
     struct value value;
 
-    while (strchr("0123456789,", test[-1])) {
+    while (test > text.from && strchr("0123456789,", test[-1])) {
         test--;
     }
     /* In front of the digits stands the test, or they are the subsignature. */
     test = test > text.from && strchr("=<>", test[-1]) ? test - 1 : text.to;
     if (block) {
-        value = logic_value((struct text){text.from + 1, test - 1}, counts);
+        value = logic_value((struct text){text.from + 1, test - 1}, true, counts);
     } else {
         const unsigned long part = strtoul(text.from, NULL, 10);
 
@@ -73,16 +74,16 @@ static struct value logic_term(struct text text, const unsigned *counts)
     return value.holds ? value : (struct value){0};
 }
 
-/* There is no precedence: the first operator splits the rest. */
-static struct value logic_value(struct text text, const unsigned *counts)
+/* There is no precedence: the last operator splits the inside of a block, the first any other. */
+static struct value logic_value(struct text text, bool block, const unsigned *counts)
 {
-    const char *op = logic_operator(text);
+    const char *op = logic_operator(text, block);
 
     if (op == text.to) {
         return logic_term(text, counts);
     }
-    const struct value left = logic_term((struct text){text.from, op}, counts);
-    const struct value right = logic_value((struct text){op + 1, text.to}, counts);
+    const struct value left = logic_value((struct text){text.from, op}, false, counts);
+    const struct value right = logic_value((struct text){op + 1, text.to}, false, counts);
 
     if (*op == '&' ? left.holds && right.holds : left.holds || right.holds) {
         return (struct value){true, left.count + right.count, left.parts | right.parts};
@@ -92,5 +93,6 @@ static struct value logic_value(struct text text, const unsigned *counts)
 
 bool naive_logic_holds(const char *expression, const unsigned *counts)
 {
-    return logic_value((struct text){expression, expression + strlen(expression)}, counts).holds;
+    return logic_value((struct text){expression, expression + strlen(expression)}, false, counts)
+        .holds;
 }

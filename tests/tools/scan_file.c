@@ -30,7 +30,7 @@ static enum match_status scan_body(struct match_db *db, struct slice *bytes,
                                    struct match_finding *finding)
 {
     const struct match_source source = {scan_at, bytes};
-    struct match_body body = {0};
+    static struct match_body body; /* The finding's name may lie in it. */
     enum match_status status = MATCH_CLEAN;
 
     if (!match_body_begin(&body, db, source)) {

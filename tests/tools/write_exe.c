@@ -2,10 +2,11 @@
 /*
  * write_exe - puts files into the sections of an executable.
  *
- * write_exe KIND OUT [--entry N] FILE...
+ * write_exe KIND OUT [--entry N] [--import LIBRARY:FUNCTION]... [--version KEY=VALUE]... FILE...
  *
- * KIND is pe, pe64, elf, elf64, macho or macho64, for the last four with "-be" behind it where
- * numbers are big-endian. On stdout: a line for each section, its offset in OUT and its length.
+ * The imports of one library stand together. KIND is pe, pe64, elf, elf64, macho or macho64, for
+ * the last four with "-be" behind it where numbers are big-endian. On stdout: a line for each
+ * section, its offset in OUT and its length.
  */
 #include "tests/tools/make_exe.h"
 
@@ -14,6 +15,7 @@
 #include <string.h>
 
 #define WRITE_SECTIONS_MAX 32
+#define WRITE_ROWS_MAX     32
 #define WRITE_CAP          MIB(64)
 
 static const struct {
@@ -74,27 +76,70 @@ static int write_out(const struct make_exe *exe, const char *path)
     return 0;
 }
 
+/* Cuts a word in two; the first half stays where it was. */
+static const char *write_cut(char *word, char sep)
+{
+    char *at = strchr(word, sep);
+
+    if (!at) {
+        fprintf(stderr, "write_exe: %s has no %c\n", word, sep);
+        exit(2);
+    }
+    *at = '\0';
+    return at + 1;
+}
+
+struct write_job {
+    struct slice sections[WRITE_SECTIONS_MAX];
+    struct make_exe_import imports[WRITE_ROWS_MAX];
+    struct make_exe_string versions[WRITE_ROWS_MAX];
+    struct make_exe exe;
+};
+
+/* An option with its value; false when there is none. */
+static bool write_take_option(struct write_job *job, const char *option, char *value)
+{
+    struct make_exe *exe = &job->exe;
+
+    if (strcmp(option, "--entry") == 0) {
+        exe->entry = (uint32_t)strtoul(value, NULL, 0);
+    } else if (strcmp(option, "--import") == 0 && exe->imports_len < WRITE_ROWS_MAX) {
+        job->imports[exe->imports_len++] =
+            (struct make_exe_import){.name = write_cut(value, ':'), .library = value};
+    } else if (strcmp(option, "--version") == 0 && exe->versions_len < WRITE_ROWS_MAX) {
+        job->versions[exe->versions_len++] =
+            (struct make_exe_string){.value = write_cut(value, '='), .key = value};
+    } else {
+        return false;
+    }
+    return true;
+}
+
 int main(int argc, char **argv)
 {
-    struct slice sections[WRITE_SECTIONS_MAX];
-    struct make_exe exe = {.sections = sections};
+    struct write_job job = {0};
+    struct make_exe *exe = &job.exe;
     int at = 3;
 
-    if (argc < 4 || argc - 3 > WRITE_SECTIONS_MAX || !write_parse_kind(argv[1], &exe)) {
-        fputs("usage: write_exe KIND OUT [--entry N] FILE...\n", stderr);
+    exe->sections = job.sections;
+    exe->imports = job.imports;
+    exe->versions = job.versions;
+    if (argc < 4 || !write_parse_kind(argv[1], exe)) {
+        fputs("usage: write_exe KIND OUT [--entry N] [--import LIBRARY:FUNCTION]... "
+              "[--version KEY=VALUE]... FILE...\n",
+              stderr);
         return 2;
     }
-    if (argc > 5 && strcmp(argv[3], "--entry") == 0) {
-        exe.entry = (uint32_t)strtoul(argv[4], NULL, 0);
-        at = 5;
+    while (at + 1 < argc && write_take_option(&job, argv[at], argv[at + 1])) {
+        at += 2;
     }
-    for (; at < argc; at++) {
-        sections[exe.sections_len++] = write_read(argv[at]);
+    for (; at < argc && exe->sections_len < WRITE_SECTIONS_MAX; at++) {
+        job.sections[exe->sections_len++] = write_read(argv[at]);
     }
-    const int r = write_out(&exe, argv[2]);
+    const int r = write_out(exe, argv[2]);
 
-    for (size_t i = 0; i < exe.sections_len; i++) {
-        free((void *)(uintptr_t)sections[i].ptr);
+    for (size_t i = 0; i < exe->sections_len; i++) {
+        free((void *)(uintptr_t)job.sections[i].ptr);
     }
     return r;
 }

@@ -78,7 +78,14 @@ Test(build_logic, reads_expressions)
         {"0|1&2", "|(0,&(1,2))", 7},
         {"0&1|2&3", "&(0,|(1,&(2,3)))", 15},
         {"(0&1)|2", "|(&(0,1),2)", 7},
-        {"0&(1&2)&3", "&(0,&(1,2),3)", 15},
+        /* Right inside of parentheses the last one does. */
+        {"(0&1|2)", "|(&(0,1),2)", 7},
+        {"((0&1|2))", "|(&(0,1),2)", 7},
+        {"(0&1|2|3)", "|(&(0,|(1,2)),3)", 15},
+        {"(0|1&2&3)", "&(|(0,&(1,2)),3)", 15},
+        {"(0|1&2)>1", "&(|(0,1),2)>1", 7},
+        {"3&(0|1&2)", "&(3,|(0,1),2)", 15},
+        {"0&(1&2)&3", "&(0,1,2,3)", 15},
         {"(0|1)&(2|3)", "&(|(0,1),|(2,3))", 15},
         {"0>5", "0>5", 1},
         {"0=0", "0=0", 1},
@@ -159,9 +166,8 @@ Test(build_logic, limits_expressions)
 {
     cr_assert_eq(expression_repeat("0&1|", "0", "", LAYOUT_DEPTH_MAX / 2 - 1), 0);
     cr_assert_eq(expression_repeat("0&1|", "0", "", LAYOUT_DEPTH_MAX / 2), MATCH_BUILD_UNSUPPORTED);
-    cr_assert_eq(expression_repeat("0&", "0", "", EXPRESSION_OPERATORS_MAX - 1), 0);
-    cr_assert_eq(expression_repeat("0&", "0", "", EXPRESSION_OPERATORS_MAX),
-                 MATCH_BUILD_UNSUPPORTED);
+    cr_assert_eq(expression_repeat("0&", "0", "", EXPRESSION_TERMS_MAX - 1), 0);
+    cr_assert_eq(expression_repeat("0&", "0", "", EXPRESSION_TERMS_MAX), MATCH_BUILD_UNSUPPORTED);
     cr_assert_eq(expression_repeat("(", "0", ")", 500), 0);
     cr_assert_eq(expression_repeat("(", "0", ")", 5000), MATCH_BUILD_UNSUPPORTED);
     cr_assert_eq(expression_repeat("(", "0", ")=1", 500), MATCH_BUILD_UNSUPPORTED);
@@ -288,7 +294,7 @@ Test(build_logic, refuses_bad_subsignatures)
         struct build_part part = {0};
         const int r = build_part_parse(builder, &part, slice_from_str(rows[i].text), 2, 1);
 
-        cr_assert_eq(r, rows[i].status, "%s: %d", rows[i].text, r);
+        cr_assert_eq(r, (int)rows[i].status, "%s: %d", rows[i].text, r);
         cr_assert_neq(match_builder_error(builder)[0], '\0');
         build_part_free(&part);
     }
@@ -447,7 +453,7 @@ Test(build_logic, chooses_the_cheapest_cover)
         {"0&1", {"SL+4:0000000000000000", COMMON}, "d-"},
         {"0&1", {"SE1:0000000000000000", COMMON}, NULL},
         {"0&1", {"VI:0000000000000000", COMMON}, NULL},
-        {"0", {RARE "::wa"}, "t"},
+        {"0", {(RARE "::wa")}, "t"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -470,7 +476,7 @@ Test(build_logic, chooses_the_cheapest_cover)
 
 Test(build_logic, all_variants_of_a_part_have_triggers)
 {
-    static const char *const subs[SUBS_MAX] = {RARE "::wai"};
+    static const char *const subs[SUBS_MAX] = {(RARE "::wai")};
     struct set set = {.builder = builder_new()};
 
     cr_assert_eq(set_add(&set, 0, "0", subs), 0);
@@ -502,7 +508,7 @@ static const char *set_name(const struct set *set, uint32_t threat)
 Test(build_logic, lays_out_the_image)
 {
     static const char *const first[SUBS_MAX] = {RARE, "${2-7}1$", "0/a[bc]/ig", "0(>>1#ib1#=5)"};
-    static const char *const second[SUBS_MAX] = {"EP+3:" RARER, "4,5:0&1/q{2}/r", RARE};
+    static const char *const second[SUBS_MAX] = {("EP+3:" RARER), "4,5:0&1/q{2}/r", RARE};
     const uint16_t types[2] = {cl_type_find(SLICE_OF("CL_TYPE_ZIP")), CL_TYPE_ANY};
     const struct match_conditions conditions = {
         .has_size = true,
@@ -521,7 +527,7 @@ Test(build_logic, lays_out_the_image)
     cr_assert_eq(set_add_body(&set, "Alone.One", 0, "*", RARER), 0);
     cr_assert_eq(set_add_body(&set, "Member", 0, "$1$", RARE), 0);
     cr_assert_eq(set_add_with(&set, 1, "0&1&2", second, &conditions), MATCH_BUILD_BAD_EXPRESSION);
-    static const char *const third[SUBS_MAX] = {"EP+3:" RARER, RARE, "4,5:0&1/q{2}/r"};
+    static const char *const third[SUBS_MAX] = {("EP+3:" RARER), RARE, "4,5:0&1/q{2}/r"};
 
     cr_assert_eq(set_add_with(&set, 1, "0&1&2", third, &conditions), 0);
     cr_assert_eq(set_add_body(&set, "Alone.Two", 1, "EP+9", RARE), 0);
@@ -578,7 +584,7 @@ Test(build_logic, lays_out_the_image)
 
 Test(build_logic, equal_patterns_share_their_bytes)
 {
-    static const char *const subs[SUBS_MAX] = {RARER, RARE, RARE "::i", "EOF-9:" RARE};
+    static const char *const subs[SUBS_MAX] = {RARER, RARE, (RARE "::i"), ("EOF-9:" RARE)};
     struct set set = {.builder = builder_new()};
 
     for (unsigned i = 0; i < 10; i++) {
@@ -613,8 +619,8 @@ Test(build_logic, says_which_subsignature_is_wrong)
     struct set set = {.builder = builder_new()};
 
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        cr_assert_eq(set_add(&set, 0, rows[i].expression, rows[i].subs), rows[i].status, "row %zu",
-                     i);
+        cr_assert_eq(set_add(&set, 0, rows[i].expression, rows[i].subs), (int)rows[i].status,
+                     "row %zu", i);
         cr_assert(strstr(match_builder_error(set.builder), rows[i].word), "row %zu: %s", i,
                   match_builder_error(set.builder));
     }

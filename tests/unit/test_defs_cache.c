@@ -89,15 +89,16 @@ static void key_fill(uint8_t key[DEFS_DIGEST_LEN], uint8_t byte)
 
 static void cache_expect(const struct cache *cache, const uint8_t *key, const char *text)
 {
-    struct slice bytes;
+    uint8_t *bytes;
+    size_t len;
 
     if (text == NULL) {
-        cr_assert_not(cache_load(cache, CACHE_PART, key, &bytes));
+        cr_assert_not(cache_load(cache, CACHE_PART, key, &bytes, &len));
         return;
     }
-    cr_assert(cache_load(cache, CACHE_PART, key, &bytes));
-    cr_assert(slice_equal(bytes, slice_from_str(text)));
-    free((void *)(uintptr_t)bytes.ptr);
+    cr_assert(cache_load(cache, CACHE_PART, key, &bytes, &len));
+    cr_assert(slice_equal(slice_from(bytes, len), slice_from_str(text)));
+    free(bytes);
 }
 
 Test(cache, keeps_and_finds_by_key)
@@ -106,7 +107,8 @@ Test(cache, keeps_and_finds_by_key)
     char error[DEFS_ERROR_CAP];
     uint8_t one[DEFS_DIGEST_LEN];
     uint8_t two[DEFS_DIGEST_LEN];
-    struct slice bytes;
+    uint8_t *bytes;
+    size_t len;
     struct cache cache;
 
     key_fill(one, 1);
@@ -117,7 +119,7 @@ Test(cache, keeps_and_finds_by_key)
     cache_store(&cache, CACHE_PART, two, SLICE_OF(""));
     cache_expect(&cache, one, "first");
     cache_expect(&cache, two, "");
-    cr_assert_not(cache_load(&cache, CACHE_IMAGE, one, &bytes), "kinds are apart");
+    cr_assert_not(cache_load(&cache, CACHE_IMAGE, one, &bytes, &len), "kinds are apart");
     cache_store(&cache, CACHE_PART, one, SLICE_OF("second"));
     cache_expect(&cache, one, "second");
     cache_close(&cache);
@@ -213,7 +215,8 @@ Test(cache, what_was_not_used_for_long_goes)
 {
     const struct place place = place_make();
     char error[DEFS_ERROR_CAP];
-    struct slice bytes;
+    uint8_t *bytes;
+    size_t len;
     struct cache cache;
     uint8_t key[DEFS_DIGEST_LEN];
 
@@ -235,14 +238,14 @@ Test(cache, what_was_not_used_for_long_goes)
 
     /* The oldest is used again, and so outlives younger ones. */
     key_fill(key, 0);
-    cr_assert(cache_load(&cache, CACHE_IMAGE, key, &bytes));
-    free((void *)(uintptr_t)bytes.ptr);
+    cr_assert(cache_load(&cache, CACHE_IMAGE, key, &bytes, &len));
+    free(bytes);
     cache_trim(&cache);
     cr_assert_eq(place_count(&place, "image-"), CACHE_IMAGES_MAX);
-    cr_assert(cache_load(&cache, CACHE_IMAGE, key, &bytes));
-    free((void *)(uintptr_t)bytes.ptr);
+    cr_assert(cache_load(&cache, CACHE_IMAGE, key, &bytes, &len));
+    free(bytes);
     key_fill(key, 1);
-    cr_assert_not(cache_load(&cache, CACHE_IMAGE, key, &bytes));
+    cr_assert_not(cache_load(&cache, CACHE_IMAGE, key, &bytes, &len));
     cr_assert_eq(place_count(&place, "half-1"), 0);
     cr_assert_eq(place_count(&place, "half-2"), 1);
     cr_assert_eq(place_count(&place, "README"), 1);
@@ -543,6 +546,24 @@ Test(defs_cache, damaged_entries_are_compiled_again)
     cr_assert_eq(two.reports, 0, "and kept again");
     compiled_fini(&two);
     compiled_fini(&one);
+    place_remove(&set);
+    place_remove(&cache);
+}
+
+Test(defs_cache, what_fails_its_self_test_is_refused_and_not_kept)
+{
+    const struct place set = place_make();
+    const struct place cache = place_make();
+    struct compiled compiled;
+
+    /* "the lazy dog" */
+    place_write(&set, "x.ndb", SLICE_OF(BODY_LINE "T.Harmless:0:*:746865206c617a7920646f67\n"));
+    compiled_make(&compiled, set.path, cache.path);
+    cr_assert_not(compiled.good);
+    cr_assert(strstr(compiled.error, "self-test: T.Harmless is found in") != NULL, "%s",
+              compiled.error);
+    cr_assert_eq(strncmp(compiled.error, set.path, strlen(set.path)), 0, "%s", compiled.error);
+    cr_assert_eq(place_count(&cache, "image-"), 0);
     place_remove(&set);
     place_remove(&cache);
 }

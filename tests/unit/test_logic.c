@@ -110,11 +110,28 @@ static void check_expression(const char *expression, unsigned a, unsigned b, uns
 Test(logic, expressions_hold_as_the_naive_reading_says)
 {
     static const char *const expressions[] = {
-        "0&1&2",         "0|1&2",         "0&1|2",       "(0&1)|2",
-        "0&(1|2)",       "0=0&1&2",       "(0|1|2)=0",   "(0&1&2)=0",
-        "(0|1|2)>1",     "(0|1|2)>1,2",   "(0|1|2)>2,3", "((0|1)>1|2)>2,2",
-        "(0|(1|2)>1)>2", "(0|(1&2))>2,2", "(0<2|1|2)=2", "(1=1|(2<2|0)|2)=3,2",
-        "2&(0&1)<2",     "0>1&(1|2)<3",   "(0|0|1|2)=2",
+        "0&1&2",
+        "0|1&2",
+        "0&1|2",
+        "(0&1)|2",
+        "(0&1|2)",
+        "(0|1&2|1)",
+        "0&(1|2&0|1)",
+        "0&(1|2)",
+        "0=0&1&2",
+        "(0|1|2)=0",
+        "(0&1&2)=0",
+        "(0|1|2)>1",
+        "(0|1|2)>1,2",
+        "(0|1|2)>2,3",
+        "((0|1)>1|2)>2,2",
+        "(0|(1|2)>1)>2",
+        "(0|(1&2))>2,2",
+        "(0<2|1|2)=2",
+        "(1=1|(2<2|0)|2)=3,2",
+        "2&(0&1)<2",
+        "0>1&(1|2)<3",
+        "(0|0|1|2)=2",
     };
 
     for (size_t i = 0; i < ARRAY_LEN(expressions); i++) {
@@ -164,7 +181,7 @@ Test(logic, matches_with_different_starts_are_counted)
 {
     static const struct logic_row rows[] = {
         {"0=3", "61616161", BODY("xaaaaaax"), true},
-        {"0=2&1", "4142{0-3}4343;5a5a5a", BODY("ABCCCxABxCCCx ZZZ"), true},
+        {"0=3&1", "4142{0-3}4343;5a5a5a", BODY("ABCCCxABxCCx ZZZ"), true},
         {"0=2", "4142*4343", BODY("ABxABxCC CC"), true},
         {"0=1", "4142*4343", BODY("AxABxCC ABx"), true},
         {"0=3", "41424344::i", BODY("abcd aBCd ABCD"), true},
@@ -205,7 +222,8 @@ Test(logic, regular_expressions_answer_as_clamscan_does)
         {"0/abc/g", "0&1=2", true},       {"12:0/abc/g", "0&1=2", true},
         {"12,2:0/abc/g", "0&1=1", true},  {"12,5:0/abc/ge", "0&1=1", true},
         {"12,6:0/abc/ge", "0&1=2", true}, {"0/ABC/", "0&1", false},
-        {"0/ABC/i", "0&1", true},         {"0=2/abc/", "0|1", true},
+        {"0/ABC/i", "0&1", true},         {"12:0/abc/e", "0&1", true},
+        {"11:0/abc/e", "0&1", false},     {"0=2/abc/", "0|1", true},
         {"0=2/abc/", "1", false},         {"0/(?<=X)abc/", "0&1", true},
         {"0/(a)b?c?\\1/", "0&1", true},   {"0/never(?=x)/", "0&1", false},
     };
@@ -491,7 +509,7 @@ static void random_logic(char *expression, size_t cap, char *subs, size_t subs_c
                          struct random_sub list[RANDOM_SUBS])
 {
     static const char *const patterns[] = {
-        "6162",      "6161",           "616261",      "6162??62",      "6261{1-3}61",
+        "6162",      "6161",           "616261",      "6162??62",    "6261{1-3}6162",
         "6161*6262", "(61|62)6162",    "6162[1-2]61", "62!(61)6162", "6161(6161|62)61",
         "62626262",  "61626162616261",
     };

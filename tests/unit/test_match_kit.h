@@ -51,7 +51,7 @@ struct kit_feed {
 static inline enum match_status kit_run(struct match_db *db, struct kit_body *body,
                                         struct kit_feed *feed, struct match_finding *out)
 {
-    struct match_body matcher;
+    static struct match_body matcher; /* The finding's name may lie in it. */
     enum match_status status = MATCH_CLEAN;
     const bool began = match_body_begin(&matcher, db, (struct match_source){kit_at, body});
 

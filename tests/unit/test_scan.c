@@ -288,6 +288,23 @@ Test(scan, grams_take_long_rare_strings_and_leave_the_rest)
     close_opened(&opened);
 }
 
+Test(scan, a_second_part_works_without_a_first)
+{
+    struct scan_string string = {.len = 7, .id = 4};
+    const struct scan_plan plan = {.grams = {{8, 4}, {6, 2}}};
+    struct hits hits = hits_new();
+    struct opened opened;
+
+    memcpy(string.bytes, "\x9b\xb7\xd9\xe5\xf3\x8d\xa6", 7);
+    open_plan(&opened, &plan, &string, 1);
+    cr_assert_eq(opened.facts.gram_len[0], 0);
+    cr_assert_eq(opened.facts.gram_len[1], 1);
+    search(&opened, slice_from(string.bytes, 7), 3, &hits);
+    cr_assert_eq(hits.len, 1);
+    close_opened(&opened);
+    free(hits.ptr);
+}
+
 /* Many strings with the same grams: only so many of them may be compared at one place. */
 Test(scan, strings_that_share_grams_are_bounded)
 {
