@@ -201,6 +201,13 @@ static uint64_t elf_word(const struct exe *exe, struct exe_cursor *cursor)
     return exe_cursor_number(cursor, exe->is_64 ? 8 : 4);
 }
 
+/* Its last row ends within the file, whose fields were read before. */
+static bool table_is_whole(const struct exe_cursor *cursor, uint64_t table, uint32_t rows,
+                           uint32_t row_len)
+{
+    return rows == 0 || table + (uint64_t)rows * row_len <= cursor->end;
+}
+
 /* The entry's offset by the first segment that holds it, which must not wrap around. */
 static bool elf_find_entry(struct exe *exe, struct exe_cursor *cursor, uint64_t table,
                            uint32_t segments, uint64_t entry)
@@ -224,7 +231,8 @@ static bool elf_find_entry(struct exe *exe, struct exe_cursor *cursor, uint64_t 
             exe->has_entry = true;
         }
     }
-    return exe->has_entry && !cursor->bad;
+    return exe->has_entry && !cursor->bad &&
+           (entry == 0 || table_is_whole(cursor, table, segments, item_len));
 }
 
 static bool elf_read_sections(struct exe *exe, struct exe_cursor *cursor, uint64_t table,
@@ -243,7 +251,7 @@ static bool elf_read_sections(struct exe *exe, struct exe_cursor *cursor, uint64
         section_trim(&section, cursor->end);
         exe_take_section(exe, &section);
     }
-    return !cursor->bad;
+    return !cursor->bad && table_is_whole(cursor, table, sections, item_len);
 }
 
 static bool elf_parse(struct exe *exe, struct exe_cursor *cursor)

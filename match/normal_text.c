@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "match/normal_text.h"
 
+#include "match/normal_wide.h"
+
 #include <emmintrin.h>
 
 #define BLOCK 16
@@ -76,7 +78,7 @@ static size_t bytes_run(struct normal_text *text, const uint8_t *from, size_t le
     return used;
 }
 
-size_t normal_text_run(struct normal_text *text, struct slice *in, uint8_t *out, size_t cap)
+size_t normal_text_run_plain(struct normal_text *text, struct slice *in, uint8_t *out, size_t cap)
 {
     const uint8_t *from = in->ptr;
     const uint8_t *end = from + in->len;
@@ -95,4 +97,11 @@ size_t normal_text_run(struct normal_text *text, struct slice *in, uint8_t *out,
     }
     *in = slice_from(from, (size_t)(end - from));
     return used;
+}
+
+size_t normal_text_run(struct normal_text *text, struct slice *in, uint8_t *out, size_t cap)
+{
+    const size_t used = normal_wide_usable() ? normal_wide_run(text, in, out, cap) : 0;
+
+    return used + normal_text_run_plain(text, in, out + used, cap - used);
 }

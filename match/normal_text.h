@@ -20,3 +20,6 @@ struct normal_text {
  * each byte taken. Stops when the input is used up or `cap` bytes are written.
  */
 size_t normal_text_run(struct normal_text *text, struct slice *in, uint8_t *out, size_t cap);
+
+/* The same without what only some CPUs have. */
+size_t normal_text_run_plain(struct normal_text *text, struct slice *in, uint8_t *out, size_t cap);

@@ -143,9 +143,19 @@ static bool profile_is_hot(const struct rarity_profile *profile, size_t at)
     return gram_is_hot(profile->bytes.ptr + at);
 }
 
-/* What a stretch of which all grams are hot may cost: half a bit for each byte more than a gram. */
+/*
+ * What a stretch of which all grams are hot may cost: half a bit for each byte more than a gram. A
+ * shorter one is at least as common as any gram that it is part of.
+ */
 static uint32_t hot_cost(const struct rarity_profile *profile, size_t first, size_t len)
 {
+    const size_t before = len < RARITY_HOT_LEN ? MIN_OF(first, RARITY_HOT_LEN - len) : 0;
+
+    for (size_t i = first - before; len < RARITY_HOT_LEN && i <= first; i++) {
+        if (profile->hot[i] > 0) {
+            return RARITY_HOT_COST;
+        }
+    }
     if (len < RARITY_HOT_LEN || profile->hot[first] < len - RARITY_HOT_LEN + 1) {
         return UINT32_MAX;
     }

@@ -29,6 +29,7 @@ static const struct scan_plan choose_plans[] = {
     {.grams = {{8, 8}, {0}}},    /* Fifteen. */
     {.grams = {{8, 4}, {4, 2}}}, /* Eleven; in a second pass those of five and more. */
     {.grams = {{8, 8}, {4, 2}}}, /* Fifteen; likewise. */
+    {.grams = {{8, 8}, {4, 1}}}, /* Fifteen; four. */
 };
 
 #define CHOOSE_PLANS ARRAY_LEN(choose_plans)

@@ -21,7 +21,7 @@
 #define GRAM_STRIDE_MAX 8
 
 /* Strings that one gram can be a part of. */
-#define GRAM_SHARE_MAX 8
+#define GRAM_SHARE_MAX 16
 
 #define GRAM_WORDS_LOG2_MIN 8
 #define GRAM_WORDS_LOG2_MAX 20

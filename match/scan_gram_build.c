@@ -14,7 +14,7 @@
  * GRAM_SCORE_MIN are not worth any, those rarer than GRAM_SCORE_GOOD are not counted.
  */
 #define GRAM_BUDGET_LOG2 26
-#define GRAM_BUDGET      (UINT32_C(1) << (GRAM_BUDGET_LOG2 - 7))
+#define GRAM_BUDGET      (UINT32_C(1) << (GRAM_BUDGET_LOG2 - 6))
 #define GRAM_SCORE_MIN   (11 * RARITY_PER_BIT)
 #define GRAM_SCORE_GOOD  (24 * RARITY_PER_BIT)
 

@@ -71,7 +71,8 @@ enum window_result window_acquire(struct body_job *job, struct slice *out)
         *out = SLICE_OF("");
         return WINDOW_READY;
     }
-    const uint8_t *ptr = body->source.at(body->source.ctx, 0, &have);
+    /* Not the source itself: what the peek has of it would become stale. */
+    const uint8_t *ptr = peek_at(&job->peek, 0, &have);
 
     if (!ptr) {
         job->peek.failed = true;

@@ -191,6 +191,7 @@ static void run_scan(struct yara_run *run, uint32_t index, const struct yara_run
     }
     if (ruleset->stops > stops) {
         run_unload(run, index);
+        run->spent_ns = limit_ns;
         ruleset->over = true;
     }
     ruleset->serial = body->serial;

@@ -200,7 +200,7 @@ def _simple(head, gap, tail):
 
 
 BUILDERS = {
-    ANY: _simple(b'\x01carrier without a type\x02', b'\xf5\x01\x02', b'\x01\x02'),
+    ANY: _simple(b'\x01\0\0\0carrier without a type\x02\0\0', b'\xf5\x01\x02', b'\x01\x02'),
     PE: _pe,
     ELF: _elf,
     MACHO: _macho,

@@ -296,24 +296,50 @@ static bool naive_at(const struct body *body, const char *p, const struct after 
     }
 }
 
-/* Behind the last gap of variable length, or NULL. */
+/* Is the first byte of a part, which begins at `part`, all that stands before the bracket at `p`?
+ */
+static bool is_lone_byte(const char *part, const char *p)
+{
+    while (*part == '!' || *part == '(') {
+        const size_t mark_len = *part == '!' ? 4 : 3;
+
+        if (part + mark_len > p || part[mark_len - 1] != ')') {
+            return false;
+        }
+        part += mark_len;
+    }
+    return part + 2 == p;
+}
+
+/*
+ * Behind the last gap of variable length, or NULL. A bracket is one when what stands before it is
+ * the lone byte; else what stands behind it is.
+ */
 static const char *behind_last_gap(const char *pattern)
 {
     const char *last = NULL;
+    const char *part = pattern;
     int depth = 0;
 
     for (const char *p = pattern; *p; p++) {
+        const char *end = *p == '{' ? strchr(p, '}') : *p == '[' ? strchr(p, ']') : p;
+
         depth += (*p == '(') - (*p == ')');
-        if (depth == 0 && *p == '*') {
-            last = p + 1;
-        } else if (depth == 0 && *p == '{' && memchr(p, '-', strcspn(p, "}"))) {
-            last = strchr(p, '}') + 1;
+        if (depth > 0 || !strchr("*{[", *p)) {
+            continue;
         }
+        if (*p == '*' ||
+            (memchr(p, '-', (size_t)(end - p)) && (*p == '{' || is_lone_byte(part, p)))) {
+            last = end + 1;
+        }
+        part = *p == '[' ? part : end + 1;
+        p = end;
     }
     return last;
 }
 
-/* Is there a match that starts between `first` and `last`? Each such start is marked in `places`. */
+/* Is there a match that starts between `first` and `last`? Each such start is marked in `places`.
+ */
 static bool naive_starts(const struct body *body, const char *pattern, size_t first, size_t last,
                          bool *places)
 {

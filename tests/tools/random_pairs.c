@@ -20,7 +20,7 @@
 #define SUBS_MAX      4
 #define SMALL_MIN     16
 #define SMALL_MORE    24
-#define SMALL_PER_BIG 24
+#define SMALL_PER_BIG 12
 #define BODIES        60
 #define ALONE         6 /* Others that are asked alone about a body in which something was found. */
 
@@ -44,7 +44,7 @@ struct run {
     uint64_t pairs;
     uint64_t matches;
     uint64_t disagreements;
-    uint64_t logical;
+    uint64_t logical; /* Of the matches. */
     uint64_t bodies;
     uint64_t sets;
 };
@@ -107,6 +107,41 @@ static void part_make_simple(struct sample *part)
     }
 }
 
+/*
+ * Two given bytes in each part between gaps of variable length, without which clamscan takes no
+ * signature, so that nobody can say how a match of one would be counted.
+ */
+static bool pattern_is_countable(const char *text)
+{
+    unsigned run_len = 0;
+    int depth = 0;
+    bool good = false;
+
+    for (const char *p = text; *p; p++) {
+        depth += (*p == '(') - (*p == ')');
+        if (depth == 0 && isxdigit((unsigned char)p[0]) && isxdigit((unsigned char)p[1])) {
+            good |= ++run_len >= 2;
+            p++;
+            continue;
+        }
+        run_len = 0;
+        if (*p == '?' || isxdigit((unsigned char)*p)) {
+            p++;
+        } else if (depth == 0 && (*p == '*' || *p == '{' || *p == '[')) {
+            const char *end = *p == '*' ? p : strpbrk(p, "}]");
+
+            if (*p != '[' && (*p == '*' || memchr(p, '-', (size_t)(end - p)))) {
+                if (!good) {
+                    return false;
+                }
+                good = false;
+            }
+            p = end;
+        }
+    }
+    return good;
+}
+
 static void sub_make_body(struct signature *signature, char *out, size_t cap)
 {
     static const char *const words[] = {"i", "w", "wa", "iw", "iwa", "f", "if", "a"};
@@ -115,11 +150,13 @@ static void sub_make_body(struct signature *signature, char *out, size_t cap)
     const char *modifiers = dice_below(2) ? pick(words, ARRAY_LEN(words)) : "";
     char offset[64];
 
-    if (*modifiers) {
-        part_make_simple(&part);
-    } else {
-        sample_make(&part);
-    }
+    do {
+        if (*modifiers) {
+            part_make_simple(&part);
+        } else {
+            sample_make(&part);
+        }
+    } while (!pattern_is_countable(part.text));
     sample_make_offset(offset, sizeof(offset), &part);
     const bool placed = *offset != '*';
 
@@ -139,7 +176,7 @@ static unsigned compare_ref(const struct signature *signature, unsigned index)
 {
     unsigned ref = 0;
 
-    while (ref < index && strpbrk(signature->subs[ref], "*{#")) {
+    while (ref < index && strpbrk(signature->subs[ref], "*{[#")) {
         ref++;
     }
     return ref;
@@ -205,8 +242,10 @@ static void expression_make(struct signature *signature)
     size_t len = dice_below(2) ? expression_put(text, cap, signature->subs_len, 2) : 0;
 
     for (unsigned i = 0; i < signature->subs_len; i++) {
-        len += (size_t)snprintf(text + len, cap - len, len > 0 ? "%c%u" : "%.0s%u",
-                                "&&|"[dice_below(3)], i);
+        if (len > 0) {
+            text[len++] = "&&|"[dice_below(3)];
+        }
+        len += (size_t)snprintf(text + len, cap - len, "%u", i);
     }
 }
 
@@ -277,10 +316,39 @@ static int signature_add(const struct signature *signature, struct match_builder
     return r == MATCH_BUILD_SLOW ? MATCH_BUILD_OK : r;
 }
 
+/*
+ * Which stages search is measured when a set is compiled, and kept in the cache. A cache that gives
+ * one small number for every key has a plan of that number used, whatever is fast today.
+ */
+#define PLANS 6
+
+static bool plan_load(void *ctx, const uint8_t key[MATCH_BUILD_KEY_LEN], uint8_t **out_bytes,
+                      size_t *out_len)
+{
+    (void)ctx;
+    (void)key;
+    *out_bytes = malloc(1);
+    ASSERT(*out_bytes);
+    **out_bytes = (uint8_t)dice_below(PLANS);
+    *out_len = 1;
+    return true;
+}
+
+static void plan_store(void *ctx, const uint8_t key[MATCH_BUILD_KEY_LEN], const uint8_t *bytes,
+                       size_t len)
+{
+    (void)ctx;
+    (void)key;
+    (void)bytes;
+    (void)len;
+}
+
 static void set_open(unsigned len, bool big)
 {
+    static const struct match_build_cache plans = {.load = plan_load, .store = plan_store};
     struct match_builder *builder = kit_builder();
 
+    match_builder_set_cache(builder, &plans);
     for (run.len = 0; run.len < len;) {
         struct signature *signature = &run.signatures[run.len];
 
@@ -378,7 +446,7 @@ static void pair_check(struct signature *signature, const struct sample_body *bo
 
     run.pairs++;
     run.matches += expected;
-    run.logical += signature->logical;
+    run.logical += expected && signature->logical;
     if (!decided || (status == MATCH_FOUND) != expected) {
         report(signature, body, expected, decided ? "the contrary, alone" : "undecided, alone");
     }
@@ -414,7 +482,6 @@ static void body_check(const struct sample_body *body)
     for (unsigned i = 0; i < run.len; i++) {
         run.pairs++;
         run.matches += run.found[i];
-        run.logical += run.signatures[i].logical;
         if (run.found[i] || status != MATCH_CLEAN) {
             report(&run.signatures[i], body, run.found[i],
                    status == MATCH_CLEAN ? "clean in the set" : "undecided in the set");
@@ -463,12 +530,12 @@ int main(int argc, char **argv)
     }
     dice_seed(seed);
     while (run.pairs < pairs && run.disagreements < 20) {
-        check_set(run.sets % SMALL_PER_BIG == SMALL_PER_BIG / 2);
+        check_set(run.sets % SMALL_PER_BIG == 4);
     }
-    printf("seed %llu: %llu pairs (%llu of logical signatures), %llu matches, %llu disagreements; "
+    printf("seed %llu: %llu pairs, %llu matches (%llu of logical signatures), %llu disagreements; "
            "%llu sets, %llu bodies\n",
-           seed, (unsigned long long)run.pairs, (unsigned long long)run.logical,
-           (unsigned long long)run.matches, (unsigned long long)run.disagreements,
+           seed, (unsigned long long)run.pairs, (unsigned long long)run.matches,
+           (unsigned long long)run.logical, (unsigned long long)run.disagreements,
            (unsigned long long)run.sets, (unsigned long long)run.bodies);
     return run.disagreements > 0 || run.matches < run.pairs / 100;
 }

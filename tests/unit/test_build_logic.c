@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/assert.h"
+#include "base/text.h"
 #include "match/build.h"
 #include "match/build_expression.h"
 #include "match/build_part.h"
@@ -12,49 +13,28 @@
 
 /* ---- Expressions ---- */
 
-struct text {
-    char bytes[256];
-    size_t len;
-};
-
-static void text_add(struct text *text, const char *word)
-{
-    cr_assert_lt(text->len + strlen(word), sizeof(text->bytes));
-    memcpy(text->bytes + text->len, word, strlen(word) + 1);
-    text->len += strlen(word);
-}
-
-static void text_add_number(struct text *text, const char *word, unsigned number)
-{
-    char digits[16];
-
-    snprintf(digits, sizeof(digits), "%u", number);
-    text_add(text, word);
-    text_add(text, digits);
-}
-
 /* A node as `&(0,|(1,2)>3/2)`: operator, children, test, distinct parts. */
-static void text_add_node(struct text *text, const struct vec *nodes, uint32_t index)
+static void describe_node(const struct vec *nodes, uint32_t index, struct text *text)
 {
     static const char *const tests[] = {"", "=", "<", ">"};
     const struct layout_node *node = vec_at(nodes, index);
 
     if (node->kind == LAYOUT_NODE_PART) {
-        text_add_number(text, "", node->first);
+        text_printf(text, "%u", node->first);
     } else {
-        text_add(text, node->kind == LAYOUT_NODE_ALL ? "&(" : "|(");
+        text_put_str(text, node->kind == LAYOUT_NODE_ALL ? "&(" : "|(");
         for (uint32_t i = 0; i < node->len; i++) {
             cr_assert_gt(node->first, index);
-            text_add(text, i > 0 ? "," : "");
-            text_add_node(text, nodes, node->first + i);
+            text_put_str(text, i > 0 ? "," : "");
+            describe_node(nodes, node->first + i, text);
         }
-        text_add(text, ")");
+        TEXT_PUT(text, ")");
     }
     if (node->test != LAYOUT_TEST_NONE) {
-        text_add_number(text, tests[node->test], node->count);
+        text_printf(text, "%s%u", tests[node->test], node->count);
     }
     if (node->distinct) {
-        text_add_number(text, "/", node->distinct);
+        text_printf(text, "/%u", node->distinct);
     }
 }
 
@@ -106,13 +86,16 @@ Test(build_logic, reads_expressions)
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         struct vec nodes = VEC_OF(struct layout_node);
         char error[EXPRESSION_ERROR_CAP] = "";
-        struct text text = {.len = 0};
+        char block[256];
+        struct text text = text_over(block, sizeof(block));
         uint64_t parts = 0;
 
         cr_assert_eq(build_expression(&nodes, slice_from_str(rows[i].text), &parts, error), 0,
                      "%s: %s", rows[i].text, error);
-        text_add_node(&text, &nodes, 0);
-        cr_assert_str_eq(text.bytes, rows[i].tree, "%s: %s", rows[i].text, text.bytes);
+        describe_node(&nodes, 0, &text);
+        TEXT_PUT(&text, "\0");
+        cr_assert_not(text.overflowed);
+        cr_assert_str_eq(block, rows[i].tree, "%s: %s", rows[i].text, block);
         cr_assert_eq(parts, rows[i].parts, "%s", rows[i].text);
         vec_free(&nodes);
     }
@@ -140,25 +123,29 @@ Test(build_logic, refuses_what_is_no_expression)
     }
 }
 
+/* `times` heads, the middle, `times` tails. */
 static int expression_repeat(const char *head, const char *middle, const char *tail, size_t times)
 {
+    const size_t cap = times * (strlen(head) + strlen(tail)) + strlen(middle) + 1;
+    char *block = malloc(cap);
+    struct text text = text_over(block, cap);
     struct vec nodes = VEC_OF(struct layout_node);
     char error[EXPRESSION_ERROR_CAP] = "";
     uint64_t parts;
-    char *text = calloc(times + 1, strlen(head) + strlen(tail) + strlen(middle));
 
-    cr_assert_not_null(text);
+    cr_assert_not_null(block);
     for (size_t i = 0; i < times; i++) {
-        strcat(text, head);
+        text_put_str(&text, head);
     }
-    strcat(text, middle);
+    text_put_str(&text, middle);
     for (size_t i = 0; i < times; i++) {
-        strcat(text, tail);
+        text_put_str(&text, tail);
     }
-    const int r = build_expression(&nodes, slice_from_str(text), &parts, error);
+    cr_assert_not(text.overflowed);
+    const int r = build_expression(&nodes, slice_from(block, text.len), &parts, error);
 
     vec_free(&nodes);
-    free(text);
+    free(block);
     return r;
 }
 

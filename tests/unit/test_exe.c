@@ -119,6 +119,28 @@ Test(exe, every_length)
     }
 }
 
+/* As clamscan: a row of the table of sections counts when all of it is there. */
+Test(exe, an_elf_whose_last_section_header_is_cut_off)
+{
+    for (unsigned is_64 = 0; is_64 < 2; is_64++) {
+        const struct make_exe exe = {
+            .kind = MAKE_EXE_ELF, .is_64 = is_64, .sections = two_sections, .sections_len = 2};
+        struct exe_body body = body_make(&exe);
+        const size_t table =
+            (size_t)body.bytes[is_64 ? 40 : 32] | (size_t)body.bytes[is_64 ? 41 : 33] << 8;
+        const size_t rows = body.bytes[is_64 ? 60 : 48];
+        struct exe out;
+
+        body.len = table + rows * (is_64 ? 64 : 40);
+        body_parse(&body, &out);
+        cr_assert_eq(out.kind, EXE_ELF);
+        body.len--;
+        body_parse(&body, &out);
+        cr_assert_eq(out.kind, EXE_NONE);
+        free(body.bytes);
+    }
+}
+
 static void body_put32(struct exe_body *body, size_t at, uint32_t value)
 {
     memcpy(body->bytes + at, &value, sizeof(value));

@@ -339,6 +339,51 @@ Test(normal, pieces_and_room_do_not_show)
     free(pieces);
 }
 
+/* Bytes of which runs of each sort occur: blanks, letters, those that go. */
+static void fill_mixed(uint8_t *bytes, size_t len, uint32_t *random)
+{
+    static const char sorts[] = "  \t\n\raAzZ@[`{\x7f\x80\xff\x01\x1f\x08\x0e";
+
+    for (size_t at = 0; at < len;) {
+        const size_t run = MIN_OF(len - at, next_random(random) % 7 + 1);
+        const unsigned sort = (unsigned)next_random(random) % (sizeof(sorts) - 1);
+
+        for (size_t i = 0; i < run; i++, at++) {
+            bytes[at] = run % 2 ? (uint8_t)sorts[sort] : (uint8_t)next_random(random);
+        }
+    }
+}
+
+Test(normal, every_cpu_makes_the_same)
+{
+    uint32_t random = 20261120;
+    uint8_t in[1024];
+    uint8_t out[sizeof(in)];
+    uint8_t wanted[sizeof(in)];
+
+    for (unsigned round = 0; round < 20000; round++) {
+        const size_t len = next_random(&random) % sizeof(in);
+        const size_t cap = round % 3 ? sizeof(in) : next_random(&random) % sizeof(in);
+        struct normal_text text = {.space = round % 2};
+        struct normal_text plain = text;
+        struct slice rest = slice_from(in, len);
+        struct slice plain_rest = rest;
+
+        fill_mixed(in, len, &random);
+        const size_t used = normal_text_run(&text, &rest, out, cap);
+        const size_t plain_used = normal_text_run_plain(&plain, &plain_rest, wanted, cap);
+
+        cr_assert(slice_equal(slice_from(out, MIN_OF(used, plain_used)),
+                              slice_from(wanted, MIN_OF(used, plain_used))),
+                  "round %u", round);
+        if (cap == sizeof(in)) {
+            cr_assert_eq(used, plain_used, "round %u", round);
+            cr_assert_eq(rest.len, 0);
+            cr_assert_eq(text.space, plain.space);
+        }
+    }
+}
+
 Test(normal, state_stays_small)
 {
     cr_assert_leq(sizeof(struct normal_html), 64);
