@@ -139,7 +139,7 @@ static int logic_write_part(const struct build_logic *logic, const struct build_
     return vec_append(&builder->parts, &row, 1) ? 0 : ERR_NEW(-ENOMEM);
 }
 
-/* Of a rule only the cover is kept, or all that its nodes name. */
+/* Of a rule without nodes only the cover is kept. */
 static int logic_write_parts(struct build_logic *logic)
 {
     const bool *chosen = vec_at(&logic->chosen, 0);

@@ -31,7 +31,7 @@ static bool rule_need_is_sound(const struct match_rule *rule, size_t index)
            need->len <= rule->needs_len - need->first;
 }
 
-/* ---- Rules that nothing rare speaks for ---- */
+/* ---- What a body must have before the ruleset is asked ---- */
 
 /* Whether a need says anything; then at least `*out_least` of its children that do must hold. */
 static bool rule_says(const struct match_need *needs, uint32_t index, uint32_t *out_least)
@@ -88,7 +88,7 @@ static unsigned rule_depth(const struct match_need *needs, uint32_t index)
     return depth + 1;
 }
 
-/* Every body is looked at; what a rule needs is cheaper to look for than to ask libyara. */
+/* What a rule needs is cheaper to look for than to ask libyara, which may take long. */
 static int rule_make_nodes(struct build_logic *logic, const struct match_rule *rule)
 {
     struct vec sources = VEC_OF(uint32_t);
@@ -127,7 +127,7 @@ static int rule_parse(struct build_logic *logic, const struct match_rule *rule)
     }
     const int r = build_logic_cover(logic);
 
-    return r || logic->covered ? r : rule_make_nodes(logic, rule);
+    return r ? r : rule_make_nodes(logic, rule);
 }
 
 int match_builder_add_rule(struct match_builder *builder, const struct match_rule *rule)

@@ -256,7 +256,7 @@ enum window_result {
  * piece are not copied; for the others there is one window in a process, which stays the body's
  * until window_release.
  */
-#define WINDOW_BYTES_MAX MIB(100)
+#define WINDOW_BYTES_MAX MIB(128)
 MUST_CHECK enum window_result window_acquire(struct body_job *job, struct slice *out);
 void window_release(struct match_db *db, const struct match_body *body);
 void window_free(struct match_window *window);

@@ -18,7 +18,7 @@
 
 #include <stdbool.h>
 
-#define YARA_RUN_BODY_MAX   MIB(64)
+#define YARA_RUN_BODY_MAX   MIB(127)
 #define YARA_RUN_LOADED_MAX MIB(64)
 
 /* It looks at some 200 MB a second; hostile bodies can make it hundreds of times slower. */

@@ -107,39 +107,75 @@ static void part_make_simple(struct sample *part)
     }
 }
 
+/* A part between gaps of variable length, read up to somewhere. */
+struct part_facts {
+    unsigned items; /* Bytes, choices, marks; since the bracket, if one is open. */
+    unsigned run_len;
+    bool two_given; /* Bytes in a row. */
+    bool later;     /* Not the first. */
+    bool open;      /* A bracket that wants a lone byte behind it. */
+};
+
+static bool part_is_good(const struct part_facts *part)
+{
+    return part->two_given && (!part->open || part->items == 1);
+}
+
+/* Behind the item that begins at `p`: a choice with all in it, a gap, or two digits. */
+static const char *item_skip(const char *p)
+{
+    int depth = 0;
+
+    if (*p == '{' || *p == '[') {
+        return strpbrk(p, "}]") + 1;
+    }
+    if (*p != '(') {
+        return *p == '*' || *p == '!' ? p + 1 : p + 2;
+    }
+    do {
+        depth += (*p == '(') - (*p == ')');
+        p++;
+    } while (depth > 0);
+    return p;
+}
+
 /*
- * Two given bytes in each part between gaps of variable length, without which clamscan takes no
- * signature, so that nobody can say how a match of one would be counted.
+ * What clamscan takes, so that there is an opinion on how matches are counted: two given bytes in
+ * each part, a lone byte on the outer side of each bracket, and no choice, whose length may vary,
+ * where a later part begins.
  */
 static bool pattern_is_countable(const char *text)
 {
-    unsigned run_len = 0;
-    int depth = 0;
-    bool good = false;
+    struct part_facts part = {0};
 
-    for (const char *p = text; *p; p++) {
-        depth += (*p == '(') - (*p == ')');
-        if (depth == 0 && isxdigit((unsigned char)p[0]) && isxdigit((unsigned char)p[1])) {
-            good |= ++run_len >= 2;
-            p++;
+    for (const char *p = text, *next; *p; p = next) {
+        next = item_skip(p);
+        if (*p == '*' || (*p == '{' && memchr(p, '-', (size_t)(next - p)))) {
+            if (!part_is_good(&part)) {
+                return false;
+            }
+            part = (struct part_facts){.later = true};
             continue;
         }
-        run_len = 0;
-        if (*p == '?' || isxdigit((unsigned char)*p)) {
-            p++;
-        } else if (depth == 0 && (*p == '*' || *p == '{' || *p == '[')) {
-            const char *end = *p == '*' ? p : strpbrk(p, "}]");
-
-            if (*p != '[' && (*p == '*' || memchr(p, '-', (size_t)(end - p)))) {
-                if (!good) {
-                    return false;
-                }
-                good = false;
+        if (*p == '[') {
+            if (part.open) {
+                return false;
             }
-            p = end;
+            part.open = part.items != 1;
+            part.items = part.open ? 0 : 2;
+            part.run_len = 0;
+            continue;
         }
+        if (*p == '(' && part.later && !part.two_given) {
+            return false;
+        }
+        const bool given = isxdigit((unsigned char)p[0]) && isxdigit((unsigned char)p[1]);
+
+        part.run_len = given ? part.run_len + 1 : 0;
+        part.two_given |= part.run_len >= 2;
+        part.items++;
     }
-    return good;
+    return part_is_good(&part);
 }
 
 static void sub_make_body(struct signature *signature, char *out, size_t cap)

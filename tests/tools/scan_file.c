@@ -22,7 +22,7 @@ static const uint8_t *scan_at(void *ctx, uint64_t offset, size_t *out_len)
 {
     const struct slice *body = ctx;
 
-    *out_len = body->len - offset;
+    *out_len = MIN_OF(SCAN_PIECE, body->len - offset);
     return body->ptr + offset;
 }
 

@@ -622,7 +622,7 @@ Test(build_logic, says_which_subsignature_is_wrong)
 
 /* ---- Rules ---- */
 
-Test(build_logic, rules_keep_the_parts_of_their_cover)
+Test(build_logic, rules_keep_what_they_need)
 {
     static const struct match_need needs[] = {
         {.need = 2, .first = 1, .len = 2, .part = UINT32_MAX},
@@ -661,12 +661,15 @@ Test(build_logic, rules_keep_the_parts_of_their_cover)
     cr_assert_eq(memcmp(set.image + second->offset, "second", 6), 0);
     cr_assert_eq(layout->logics[0].kind, LAYOUT_LOGIC_YARA);
     cr_assert_eq(layout->logics[0].root, 1);
-    cr_assert_eq(layout->logics[0].part_len, 2);
+    cr_assert_eq(layout->logics[0].part_len, 3);
+    cr_assert_eq(layout->nodes[layout->logics[0].need].kind, LAYOUT_NODE_ALL);
     cr_assert_eq(layout->logics[0].magic_value, 0x5a4d);
     cr_assert_eq(layout->logics[0].size_max, 77);
     cr_assert_eq(layout->parts[0].len, 1);
-    cr_assert_eq(layout->parts[1].len, 2);
+    cr_assert_eq(layout->parts[1].len, 1);
+    cr_assert_eq(layout->parts[2].len, 2);
     cr_assert_eq(layout->logics[1].part_len, 0);
+    cr_assert_eq(layout->logics[1].need, PROGRAM_NONE);
     cr_assert_eq(layout->header->always_len[0], 1);
     cr_assert_eq(layout->always[0], 1);
     set_free(&set);
