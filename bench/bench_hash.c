@@ -51,7 +51,7 @@ static struct bench_hash bench_make(uint64_t index)
     const uint64_t seed = bench_mix(index);
     const uint64_t power = 1ULL << (8 + seed % 19);
 
-    for (unsigned i = 0; i < LAYOUT_DIGEST_MAX / 8; i++) {
+    for (size_t i = 0; i < LAYOUT_DIGEST_MAX / 8; i++) {
         const uint64_t word = bench_mix(seed + i + 1);
 
         memcpy(hash.digest + 8 * i, &word, 8);

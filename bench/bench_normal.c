@@ -101,10 +101,10 @@ static void bench_page(void)
 
     for (size_t at = 0; bytes && at < BENCH_LEN;) {
         seed = seed * 1664525U + 1013904223U;
-        const char *word = words[(seed >> 8) % ARRAY_LEN(words)];
-        const size_t len = MIN_OF(strlen(word), BENCH_LEN - at);
+        const struct slice word = slice_from_str(words[(seed >> 8) % ARRAY_LEN(words)]);
+        const size_t len = MIN_OF(word.len, BENCH_LEN - at);
 
-        memcpy(bytes + at, word, len);
+        memcpy(bytes + at, word.ptr, len);
         at += len;
     }
     if (bytes) {

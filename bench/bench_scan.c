@@ -326,6 +326,7 @@ int main(int argc, char **argv)
     struct bench bench = {.bytes_max = MIB(32)};
     size_t made = 3000;
     bool chosen_only = false;
+    const char *list = NULL;
 
     for (int option; (option = getopt(argc, argv, "n:m:t:p")) != -1;) {
         if (option == 'n') {
@@ -333,12 +334,15 @@ int main(int argc, char **argv)
         } else if (option == 'm') {
             bench.bytes_max = MIB(strtoul(optarg, NULL, 10));
         } else if (option == 't') {
-            bench_read_strings(&bench, optarg);
+            list = optarg;
         } else if (option == 'p') {
             chosen_only = true;
         } else {
             return 2;
         }
+    }
+    if (list) {
+        bench_read_strings(&bench, list);
     }
     if (!bench.strings) {
         bench_make_strings(&bench, made);
@@ -359,5 +363,9 @@ int main(int argc, char **argv)
         bench_print_run(&bench, bench_plans[i].name, &bench_plans[i].plan);
     }
     bench_print_run(&bench, "chosen", NULL);
+    for (unsigned i = 0; i < bench.kinds_len; i++) {
+        free(bench.kinds[i].bytes);
+    }
+    free(bench.strings);
     return 0;
 }

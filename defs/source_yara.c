@@ -155,6 +155,7 @@ static void take_spread_broken(struct take *take)
 
 static void take_mark(struct take *take, uint32_t rule, uint32_t other)
 {
+    (void)rule;
     take->in_group[other] = true;
 }
 

@@ -51,6 +51,8 @@ static void compile_on_message(int level, const char *file_name, int line, const
 {
     struct compile *compile = ctx;
 
+    (void)file_name;
+    (void)rule;
     /* What follows the first error is often only its consequence. */
     if (level != YARA_ERROR_LEVEL_ERROR || compile->failed) {
         return;

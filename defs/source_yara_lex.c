@@ -9,7 +9,6 @@ struct lex {
     size_t at;
     unsigned line;
     bool after_equals; /* A `{` begins a hexadecimal string. */
-    struct vec *tokens;
 };
 
 static char lex_peek(const struct lex *lex, size_t ahead)
@@ -209,26 +208,32 @@ static void lex_take(struct lex *lex, struct yara_token *token)
     }
 }
 
+static struct yara_token lex_next(struct lex *lex)
+{
+    lex_skip_blanks(lex);
+    struct yara_token token = {.kind = YARA_TOKEN_END, .line = lex->line};
+    const size_t before = lex->at;
+
+    if (!lex_is_end(lex)) {
+        lex_take(lex, &token);
+        ASSERT(lex->at > before);
+    }
+    lex->after_equals = yara_token_is(&token, "=");
+    return token;
+}
+
 bool yara_lex(struct slice text, struct vec *out_tokens)
 {
-    struct lex lex = {.text = text, .line = 1, .tokens = out_tokens};
+    struct lex lex = {.text = text, .line = 1};
 
     for (;;) {
-        lex_skip_blanks(&lex);
-        struct yara_token token = {.kind = YARA_TOKEN_END, .line = lex.line};
+        const struct yara_token token = lex_next(&lex);
 
-        if (!lex_is_end(&lex)) {
-            const size_t before = lex.at;
-
-            lex_take(&lex, &token);
-            ASSERT(lex.at > before);
-        }
         if (!vec_append(out_tokens, &token, 1)) {
             return false;
         }
         if (token.kind == YARA_TOKEN_END) {
             return true;
         }
-        lex.after_equals = yara_token_is(&token, "=");
     }
 }

@@ -235,11 +235,11 @@ static void variants_add_xored(struct variants *variants, const uint8_t *bytes, 
 static size_t base64_encode(const uint8_t *bytes, size_t len, unsigned lead,
                             const uint8_t alphabet[64], uint8_t *out)
 {
-    const size_t first = (8 * lead + 5) / 6;
+    const size_t first = (8 * (size_t)lead + 5) / 6;
     const size_t end = 8 * (lead + len) / 6;
 
     for (size_t i = first; i < end; i++) {
-        const size_t bit = 6 * i - 8 * lead;
+        const size_t bit = 6 * i - 8 * (size_t)lead;
         const size_t at = bit / 8;
         const unsigned pair = (unsigned)bytes[at] << 8 | (at + 1 < len ? bytes[at + 1] : 0);
 
@@ -332,7 +332,7 @@ static void write_hex(struct write *write, size_t at, const struct yara_string *
         return;
     }
     if (write->out->detail == YARA_DETAIL_LITERAL) {
-        text_put(&text, hex.text + hex.run_at, MIN_OF(hex.run_len, 2 * YARA_PART_LEN_MAX));
+        text_put(&text, hex.text + hex.run_at, MIN_OF(hex.run_len, 2 * (size_t)YARA_PART_LEN_MAX));
     } else {
         part_put_offset(&text, hex.shifted ? YARA_ANYWHERE : offset);
         text_put(&text, hex.text, hex.len);

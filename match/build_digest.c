@@ -9,7 +9,7 @@
 #include "match/threat.h"
 
 /* So many digests are in a bucket on average, at most. */
-#define DIGEST_BUCKET_LEN 16
+#define DIGEST_BUCKET_LEN 6
 
 /* A name that has attributes of its own although its text with the hole is known. */
 struct digest_exception {

@@ -245,8 +245,9 @@ static void resource_walk(struct version_job *job)
 uint32_t exe_find_versions(const struct exe *exe, struct peek *peek, uint64_t body_len,
                            uint64_t out[EXE_VERSIONS_MAX])
 {
-    struct version_job job = {.exe = exe, .cursor = {.peek = peek, .end = body_len}, .out = out};
+    struct version_job job = {.exe = exe, .cursor = {.peek = peek, .end = body_len}};
 
+    job.out = out;
     if (exe->kind == EXE_PE && exe->directories[EXE_DIRECTORY_RESOURCE].len > 0) {
         resource_walk(&job);
     }

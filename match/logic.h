@@ -106,10 +106,10 @@ enum logic_result {
 enum logic_result logic_eval(struct body_job *job);
 
 /*
- * Counts matches of a part of the logic under evaluation, up to `cap`. LOGIC_AGAIN, or LOGIC_YES
- * with the count.
+ * Counts matches of part `index` of the logic under evaluation, up to `cap`. LOGIC_AGAIN, or
+ * LOGIC_YES with the count.
  */
-enum logic_result logic_count(struct body_job *job, uint32_t part, uint32_t cap,
+enum logic_result logic_count(struct body_job *job, uint32_t index, uint32_t cap,
                               uint32_t *out_count);
 
 /* Whether a node holds, counting nothing; for the triggers of expressions. */

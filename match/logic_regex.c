@@ -63,43 +63,51 @@ static uint64_t regex_cost(uint64_t places, uint64_t ns)
     return 16 + MAX_OF(places / REGEX_STEP_BYTES, ns / REGEX_STEP_NS);
 }
 
+/* Looks at the next `*places` places from where the memo stands, and says how many next time. */
+static enum logic_result regex_step(struct body_job *job, const struct layout_part *part,
+                                    struct logic_memo *memo, const struct regex_place *place,
+                                    uint64_t *places)
+{
+    const uint64_t to = place->anchored ? memo->at : MIN_OF(place->hi, memo->at + *places - 1);
+    const struct regex_range range = {(size_t)memo->at, (size_t)to, place->anchored};
+    const uint64_t start_ns = clock_now_ns();
+    struct regex_match match;
+
+    if (job->verify.budget < job->verify.pause_at) {
+        return LOGIC_AGAIN;
+    }
+    const bool found = regex_find(job->db->regexes, part->first, place->subject, &range, &match);
+    const uint64_t ns = clock_now_ns() - start_ns;
+
+    if (!verify_charge(&job->verify, regex_cost(to - memo->at, ns))) {
+        return LOGIC_AGAIN;
+    }
+    *places = ns > REGEX_CALL_NS ? MAX_OF(*places / 2, 1) : MIN_OF(*places * 2, REGEX_PLACES_MAX);
+    if (found) {
+        memo->count++;
+        memo->at = MAX_OF(match.end, match.start + 1);
+        memo->done = !job->db->layout.regexes[part->first].global;
+    } else {
+        memo->at = to + 1;
+        memo->done = place->anchored;
+    }
+    return LOGIC_YES;
+}
+
 /* Counts on from where the memo stands. */
 static enum logic_result regex_run(struct body_job *job, const struct layout_part *part,
                                    struct logic_memo *memo, const struct regex_place *place,
                                    uint32_t cap)
 {
-    const struct layout_regex *regex = &job->db->layout.regexes[part->first];
     uint64_t places = REGEX_PLACES_MIN;
 
     memo->at = MAX_OF(memo->at, place->lo);
-    while (memo->count < cap && memo->at <= place->hi) {
-        const uint64_t to = place->anchored ? memo->at : MIN_OF(place->hi, memo->at + places - 1);
-        const uint64_t start_ns = clock_now_ns();
-        struct regex_match match;
-
-        if (job->verify.budget < job->verify.pause_at) {
+    while (!memo->done && memo->count < cap && memo->at <= place->hi) {
+        if (regex_step(job, part, memo, place, &places) == LOGIC_AGAIN) {
             return LOGIC_AGAIN;
-        }
-        const bool found = regex_find(job->db->regexes, part->first, place->subject,
-                                      (size_t)memo->at, (size_t)to, place->anchored, &match);
-        const uint64_t ns = clock_now_ns() - start_ns;
-
-        if (!verify_charge(&job->verify, regex_cost(to - memo->at, ns))) {
-            return LOGIC_AGAIN;
-        }
-        places = ns > REGEX_CALL_NS ? MAX_OF(places / 2, 1) : MIN_OF(places * 2, REGEX_PLACES_MAX);
-        if (found) {
-            memo->count++;
-            memo->at = MAX_OF(match.end, match.start + 1);
-        } else {
-            memo->at = to + 1;
-        }
-        if ((found && !regex->global) || (!found && place->anchored)) {
-            memo->done = true;
-            return LOGIC_YES;
         }
     }
-    memo->done = memo->at > place->hi;
+    memo->done = memo->done || memo->at > place->hi;
     return LOGIC_YES;
 }
 

@@ -86,8 +86,8 @@ static int match_db_prepare(struct match_db *db, uint32_t bodies_max)
         return ERR_NEW(-ENOMEM);
     }
     db->find = find_choose();
-    db->probes = db->layout.header->targets != 1U << MATCH_TARGET_ANY ||
-                 body_parts_wanted(&db->layout);
+    db->probes =
+        db->layout.header->targets != 1U << MATCH_TARGET_ANY || body_parts_wanted(&db->layout);
     db->star_detects = digest_kinds(&db->layout, LAYOUT_ANY_SIZE, DIGEST_DETECTS);
     if (db->layout.len[LAYOUT_RULESETS] > 0) {
         r = yara_run_open(&db->yara, &db->layout);

@@ -84,7 +84,7 @@ size_t normal_text_run_plain(struct normal_text *text, struct slice *in, uint8_t
     const uint8_t *end = from + in->len;
     size_t used = 0;
 
-    while (end - from >= BLOCK && cap - used >= 2 * BLOCK) {
+    while (end - from >= BLOCK && cap - used >= 2 * (size_t)BLOCK) {
         const size_t made = block_run(text, from, out + used);
 
         used += made != SIZE_MAX ? made : bytes_run(text, from, BLOCK, out + used);

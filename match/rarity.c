@@ -202,6 +202,9 @@ uint32_t rarity_profile_of(const struct rarity_profile *profile, size_t first, s
     uint32_t least = (uint32_t)len * 8 * RARITY_PER_BIT / RARITY_PER_COST;
 
     ASSERT(first + len <= profile->bytes.len);
+    if (len == 0) {
+        return 0;
+    }
     if (len < RARITY_ROW_MAX) {
         least = MIN_OF(least, short_cost(profile, first, len));
     }

@@ -80,18 +80,19 @@ static pcre2_code *regex_code(struct regex_cache *cache, uint32_t index)
     return entry->code;
 }
 
-bool regex_find(struct regex_cache *cache, uint32_t index, struct slice subject, size_t from,
-                size_t to, bool anchored, struct regex_match *out)
+bool regex_find(struct regex_cache *cache, uint32_t index, struct slice subject,
+                const struct regex_range *range, struct regex_match *out)
 {
     const pcre2_code *code = regex_code(cache, index);
 
-    ASSERT(from <= subject.len);
+    ASSERT(range->from <= subject.len);
     if (!code) {
         return false;
     }
-    pcre2_set_offset_limit(cache->context, to);
-    const int result = pcre2_match(code, subject.ptr, subject.len, from,
-                                   anchored ? PCRE2_ANCHORED : 0, cache->data, cache->context);
+    pcre2_set_offset_limit(cache->context, range->to);
+    const int result =
+        pcre2_match(code, subject.ptr, subject.len, range->from,
+                    range->anchored ? PCRE2_ANCHORED : 0, cache->data, cache->context);
 
     if (result < 0) {
         return false;

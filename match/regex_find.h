@@ -25,9 +25,16 @@ struct regex_match {
     size_t end;
 };
 
+/* Where a match may start: within [from, to], or at `from` only. */
+struct regex_range {
+    size_t from;
+    size_t to;
+    bool anchored;
+};
+
 /*
- * The first match of expression `index` that starts within [from, to], in `subject`; `anchored`:
- * only at `from`. False when there is none, or when the expression cannot be used.
+ * The first match of expression `index` that starts within `range`, in `subject`. False when there
+ * is none, or when the expression cannot be used.
  */
 MUST_CHECK bool regex_find(struct regex_cache *cache, uint32_t index, struct slice subject,
-                           size_t from, size_t to, bool anchored, struct regex_match *out);
+                           const struct regex_range *range, struct regex_match *out);

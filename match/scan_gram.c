@@ -313,7 +313,7 @@ static bool stream_search_head(const struct gram_stream *stream, struct gram_tex
 {
     struct gram_copy copy;
     const size_t before = (size_t)MIN_OF(stream->fed, GRAM_EDGE);
-    const size_t now = bytes.len <= GRAM_SMALL ? bytes.len : 2 * GRAM_EDGE;
+    const size_t now = bytes.len <= GRAM_SMALL ? bytes.len : 2 * (size_t)GRAM_EDGE;
 
     memcpy(copy.bytes, stream->last + GRAM_EDGE - before, before);
     memcpy(copy.bytes + before, bytes.ptr, now);

@@ -45,7 +45,7 @@ bool threat_split(struct slice name, struct threat_name *out)
     const struct slice digits = threat_find_number(name);
     uint64_t number;
 
-    if (name.len >= MATCH_NAME_MAX || !slice_parse_u64(digits, &number) ||
+    if (name.len >= MATCH_NAME_MAX || digits.len == 0 || !slice_parse_u64(digits, &number) ||
         memchr(name.ptr, THREAT_HOLE, name.len)) {
         return false;
     }

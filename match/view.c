@@ -121,7 +121,7 @@ static void view_mark(struct view *view)
     }
     if (view->marks_len == VIEW_MARKS_MAX) {
         for (uint32_t i = 0; i < VIEW_MARKS_MAX / 2; i++) {
-            view->marks[i] = view->marks[2 * i];
+            view->marks[i] = view->marks[2 * (size_t)i];
         }
         view->marks_len = VIEW_MARKS_MAX / 2;
         view->mark_bytes *= 2;

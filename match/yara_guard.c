@@ -15,6 +15,7 @@ static void guard_on_timer(int number)
 {
     struct yara_guard *guard = guard_up;
 
+    (void)number;
     if (guard != NULL) {
         guard_fired = 1;
         (void)mprotect(guard->pages, guard->len, PROT_NONE);

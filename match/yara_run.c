@@ -63,6 +63,7 @@ static int ruleset_on_message(YR_SCAN_CONTEXT *context, int message, void *data,
 {
     struct ruleset *ruleset = ctx;
 
+    (void)context;
     if (message == CALLBACK_MSG_TOO_MANY_MATCHES) {
         ruleset->over = true;
     } else if (message == CALLBACK_MSG_RULE_MATCHING) {

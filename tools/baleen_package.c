@@ -247,17 +247,23 @@ static int package_run_verify(const struct package_args *args)
     return code;
 }
 
+/* NULL behind the last one. */
+static const struct manifest_file *package_file_at(const struct manifest *manifest, size_t index)
+{
+    return index < manifest->files.len ? vec_at(&manifest->files, index) : NULL;
+}
+
 /* Both lists are in the order of their paths. */
 static void package_print_diff(const struct manifest *old, const struct manifest *new)
 {
+    const struct manifest_file *a = package_file_at(old, 0);
+    const struct manifest_file *b = package_file_at(new, 0);
     size_t i = 0;
     size_t j = 0;
 
     printf("%s %s (%" PRIu64 ") -> %s %s (%" PRIu64 ")\n", old->meta.name, old->meta.version,
            old->meta.sequence, new->meta.name, new->meta.version, new->meta.sequence);
-    while (i < old->files.len || j < new->files.len) {
-        const struct manifest_file *a = i < old->files.len ? vec_at(&old->files, i) : NULL;
-        const struct manifest_file *b = j < new->files.len ? vec_at(&new->files, j) : NULL;
+    while (a || b) {
         const int order = !a ? 1 : !b ? -1 : strcmp(a->path, b->path);
 
         if (order < 0) {
@@ -269,6 +275,8 @@ static void package_print_diff(const struct manifest *old, const struct manifest
         }
         i += order <= 0;
         j += order >= 0;
+        a = package_file_at(old, i);
+        b = package_file_at(new, j);
     }
 }
 

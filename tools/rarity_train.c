@@ -76,7 +76,7 @@ static void class_add_four(struct train_class *class, uint32_t row)
         at = (at + 1) & mask;
     }
     if (class->fours[at].count == 0) {
-        if (class->fours_len > mask / 10 * 9) {
+        if (class->fours_len > (size_t)(mask / 10) * 9) {
             return;
         }
         class->fours_len++;
@@ -378,6 +378,14 @@ static void files_read(struct train_files *files)
     free(line);
 }
 
+static void files_free(struct train_files *files)
+{
+    for (size_t i = 0; i < files->len; i++) {
+        free(files->paths[i]);
+    }
+    free(files->paths);
+}
+
 static void files_each(const struct train_files *files, train_fn take, void *ctx)
 {
     for (size_t i = 0; i < files->len; i++) {
@@ -425,6 +433,7 @@ int main(int argc, char **argv)
         sample_make(model.samples[i], &classes[i]);
     }
     train_hot(&model, &files);
+    files_free(&files);
     FILE *file = fopen(argv[1], "wb");
 
     if (!file || fwrite(&model, sizeof(model), 1, file) != 1 || fclose(file) != 0) {

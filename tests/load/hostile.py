@@ -381,7 +381,7 @@ def prepare(arguments, **settings):
 def ordinary(checks, arguments):
     engine, folder, definitions = prepare(arguments, icap__head_timeout='8s', icap__progress_timeout='8s',
                                           icap__idle_timeout='8s')
-    held = kit.descriptors(engine)
+    held = kit.settled_descriptors(engine)
     calm = kit.Background(engine)
     attackers = attack(checks, engine, arguments.seed, folder, definitions)
     calm.stop()
@@ -393,7 +393,7 @@ def ordinary(checks, arguments):
 
 def cramped(checks, arguments, text, settings):
     engine, folder, definitions = prepare(arguments, **settings)
-    held = kit.descriptors(engine)
+    held = kit.settled_descriptors(engine)
     careful = [Careful(engine, i) for i in range(2)]
     attackers = attack(checks, engine, arguments.seed + 1, folder, definitions)
     for client in careful:

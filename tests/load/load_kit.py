@@ -345,6 +345,18 @@ def descriptors(engine):
     return {number: len(os.listdir('/proc/%d/fd' % pid)) for number, pid in engine.shard_pids().items()}
 
 
+def settled_descriptors(engine, seconds=5):
+    """The same once it stays the same: a connection that has just ended is given up a moment later."""
+    end = time.monotonic() + seconds
+    held = descriptors(engine)
+    while time.monotonic() < end:
+        time.sleep(0.3)
+        before, held = held, descriptors(engine)
+        if before == held:
+            break
+    return held
+
+
 def resident_bytes(pid):
     return read_kib('/proc/%d/status' % pid, 'VmRSS')
 

@@ -131,7 +131,7 @@ def main():
     arguments = kit.parse_arguments(__doc__)
     checks = kit.Checks('slow_client')
     engine = kit.start_engine(arguments, shards=1, icap__head_timeout='1s', icap__progress_timeout='1s')
-    held = kit.descriptors(engine)
+    held = kit.settled_descriptors(engine)
 
     fast = kit.Background(engine, threads=3)
     crowd = make_crowd(engine)

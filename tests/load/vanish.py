@@ -275,7 +275,7 @@ def main():
                               limits__body_memory='64MiB', icap__head_timeout='8s', icap__progress_timeout='8s',
                               icap__idle_timeout='8s')
     kit.check_settles(checks, engine, text='the engine is idle before')
-    held = kit.descriptors(engine)
+    held = kit.settled_descriptors(engine)
     play(checks, engine, dice, large_file, SECONDS)
     kit.check_settles(checks, engine, seconds=20)
     print('%d ended by a time-out' % engine.control('status')['totals']['reason_timeout'])

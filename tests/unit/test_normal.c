@@ -345,7 +345,8 @@ static void fill_mixed(uint8_t *bytes, size_t len, uint32_t *random)
     static const char sorts[] = "  \t\n\raAzZ@[`{\x7f\x80\xff\x01\x1f\x08\x0e";
 
     for (size_t at = 0; at < len;) {
-        const size_t run = MIN_OF(len - at, next_random(random) % 7 + 1);
+        const size_t wish = next_random(random) % 7 + 1;
+        const size_t run = MIN_OF(len - at, wish);
         const unsigned sort = (unsigned)next_random(random) % (sizeof(sorts) - 1);
 
         for (size_t i = 0; i < run; i++, at++) {
