@@ -2,18 +2,24 @@
 # SPDX-License-Identifier: MIT
 """make_signatures - as many body signatures as wanted, with bytes as real signatures have them.
 
-    make_signatures.py --count 300000 [--seed N] [--spread real|any] [--from DIR]... > generated.ndb
+    make_signatures.py --count 300000 [--seed N] [--spread real|any] [--from DIR]... [--baleen PROGRAM] > generated.ndb
 
 Random bytes would flatter every matcher: signatures are cut out of programs, libraries and scripts, and so these are
 (from /usr/lib and /usr/share by default; benchmark on other files). Lengths, wildcards and targets have the shares that
 ClamAV's logical signatures show: 85 of 100 are for executables, the rest for OLE2, text and any type. `--spread any`
 makes them all generic, the hardest case. The same seed and files give the same lines.
+
+With `--baleen` those are left out of which `baleen defs check` says that harmless files are full of them: padding and
+boilerplate, which no author would publish.
 """
 
 import argparse
+import json
 import os
 import random
+import subprocess
 import sys
+import tempfile
 
 # (share, target): executables stand for PE as well, so that programs of this system are their targets.
 SPREAD = [(0.85, 6), (0.06, 2), (0.02, 3), (0.02, 7), (0.05, 0)]
@@ -84,18 +90,31 @@ def body_of(piece, rng):
     return text[:at] + kind + text[at + 2:] + tail
 
 
+def without_costly(program, lines):
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(folder, 'generated.ndb'), 'w', encoding='ascii') as file:
+            file.write('\n'.join(lines) + '\n')
+        done = subprocess.run([program, 'defs', 'check', folder, '--json'], stdout=subprocess.PIPE, check=True)
+    report = json.loads(done.stdout)
+    slow = {row['line'] for row in report['slow']}
+    costly = {row['name'] for row in report['triggers']['costly']}
+    return [line for number, line in enumerate(lines, 1) if number not in slow and line.split(':', 1)[0] not in costly]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n', maxsplit=1)[0])
     parser.add_argument('--count', type=int, default=300000)
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--spread', choices=['real', 'any'], default='real')
     parser.add_argument('--from', dest='folders', action='append')
+    parser.add_argument('--baleen')
     options = parser.parse_args()
     rng = random.Random(options.seed)
     programs, texts = files_below(options.folders or ['/usr/lib', '/usr/share'])
     if not programs or not texts:
         sys.exit('make_signatures: no programs or no texts below these folders')
     sources = {True: Source(texts, rng), False: Source(programs, rng)}
+    lines = []
     for number in range(options.count):
         target = choose(rng, SPREAD)[0]
         is_text = target in (3, 7) or (target == 0 and rng.random() < 0.5)
@@ -103,7 +122,10 @@ def main():
         piece = sources[is_text].cut(rng.randrange(low, high))
         if target in (3, 7):
             piece = piece.lower()
-        print('Generated.%d:%d:*:%s' % (number, target if options.spread == 'real' else 0, body_of(piece, rng)))
+        lines.append('Generated.%d:%d:*:%s' % (number, target if options.spread == 'real' else 0, body_of(piece, rng)))
+    if options.baleen:
+        lines = without_costly(options.baleen, lines)
+    print('\n'.join(lines))
 
 
 if __name__ == '__main__':
