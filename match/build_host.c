@@ -13,6 +13,6 @@ void build_host_write(char out[BUILD_HOST_CAP])
     const bool has_avx2 = hs_populate_platform(&host) == HS_SUCCESS &&
                           (host.cpu_features & HS_CPU_FEATURES_AVX2) != 0;
 
-    (void)snprintf(out, BUILD_HOST_CAP, "layout %d, Hyperscan %s, %s", LAYOUT_VERSION, hs_version(),
-                   has_avx2 ? "AVX2" : "no AVX2");
+    (void)snprintf(out, BUILD_HOST_CAP, "layout %d, Hyperscan %s, %s, YARA %s", LAYOUT_VERSION,
+                   hs_version(), has_avx2 ? "AVX2" : "no AVX2", YR_VERSION);
 }
