@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "defs/folder.h"
 #include "defs/gather.h"
+#include "defs/whole.h"
 #include "match/vec.h"
 
 #include <assert.h>
@@ -90,25 +91,6 @@ static int cache_digest(const uint8_t key[DEFS_DIGEST_LEN], struct slice bytes,
     return sum_end(&sum, out);
 }
 
-static bool cache_read(int fd, void *out, size_t len)
-{
-    uint8_t *at = out;
-
-    while (len > 0) {
-        const ssize_t n = read(fd, at, MIN_OF(len, FOLDER_PIECE_MAX));
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return false;
-        }
-        at += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 static bool cache_load_from(int fd, const uint8_t key[DEFS_DIGEST_LEN], uint8_t **out_bytes,
                             size_t *out_len)
 {
@@ -116,7 +98,8 @@ static bool cache_load_from(int fd, const uint8_t key[DEFS_DIGEST_LEN], uint8_t 
     uint8_t digest[DEFS_DIGEST_LEN];
     struct stat st;
 
-    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || !cache_read(fd, &header, sizeof(header)) ||
+    if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+        !whole_read_at(fd, &header, sizeof(header), 0) ||
         memcmp(header.magic, cache_magic, sizeof(cache_magic)) != 0 ||
         (uint64_t)st.st_size - sizeof(header) != header.len) {
         return false;
@@ -124,7 +107,7 @@ static bool cache_load_from(int fd, const uint8_t key[DEFS_DIGEST_LEN], uint8_t 
 
     uint8_t *bytes = malloc(MAX_OF(header.len, 1));
 
-    if (bytes == NULL || !cache_read(fd, bytes, header.len) ||
+    if (bytes == NULL || !whole_read_at(fd, bytes, header.len, sizeof(header)) ||
         cache_digest(key, slice_from(bytes, header.len), digest) < 0 ||
         memcmp(digest, header.digest, sizeof(digest)) != 0) {
         free(bytes);
@@ -158,25 +141,6 @@ bool cache_load(const struct cache *cache, enum cache_kind kind, const uint8_t k
     return good;
 }
 
-static bool cache_write(int fd, const void *bytes, size_t len)
-{
-    const uint8_t *at = bytes;
-
-    while (len > 0) {
-        const ssize_t n = write(fd, at, MIN_OF(len, FOLDER_PIECE_MAX));
-
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n <= 0) {
-            return false;
-        }
-        at += n;
-        len -= (size_t)n;
-    }
-    return true;
-}
-
 void cache_store(const struct cache *cache, enum cache_kind kind,
                  const uint8_t key[DEFS_DIGEST_LEN], struct slice bytes)
 {
@@ -198,7 +162,7 @@ void cache_store(const struct cache *cache, enum cache_kind kind,
     if (fd < 0) {
         return;
     }
-    if (!cache_write(fd, &header, sizeof(header)) || !cache_write(fd, bytes.ptr, bytes.len) ||
+    if (!whole_write(fd, slice_from(&header, sizeof(header))) || !whole_write(fd, bytes) ||
         renameat(cache->fd, half, cache->fd, name) < 0) {
         (void)unlinkat(cache->fd, half, 0);
     }

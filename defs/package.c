@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "defs/package_private.h"
+#include "defs/whole.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -31,19 +32,6 @@ static uint32_t frame_get_u32(const uint8_t in[4])
     return in[0] | (uint32_t)in[1] << 8 | (uint32_t)in[2] << 16 | (uint32_t)in[3] << 24;
 }
 
-bool package_write_all(int fd, struct slice bytes)
-{
-    while (bytes.len > 0) {
-        const ssize_t n = write(fd, bytes.ptr, bytes.len);
-
-        if (n < 0 && errno != EINTR) {
-            return false;
-        }
-        bytes = slice_skip(bytes, n > 0 ? (size_t)n : 0);
-    }
-    return true;
-}
-
 /* `magic` may be empty. */
 static bool frame_write(int fd, uint32_t kind, const char *magic, struct slice body)
 {
@@ -52,8 +40,8 @@ static bool frame_write(int fd, uint32_t kind, const char *magic, struct slice b
 
     frame_put_u32(head, kind);
     frame_put_u32(head + 4, (uint32_t)(mark.len + body.len));
-    return package_write_all(fd, slice_from(head, sizeof(head))) && package_write_all(fd, mark) &&
-           package_write_all(fd, body);
+    return whole_write(fd, slice_from(head, sizeof(head))) && whole_write(fd, mark) &&
+           whole_write(fd, body);
 }
 
 bool package_write_head(int fd, struct slice text, const uint8_t *signature,
@@ -66,31 +54,12 @@ bool package_write_head(int fd, struct slice text, const uint8_t *signature,
                                       slice_from(signature, PACKAGE_SIGNATURE_LEN)));
 }
 
-static bool frame_read_at(int fd, void *out, size_t len, uint64_t at)
-{
-    uint8_t *to = out;
-
-    while (len > 0) {
-        const ssize_t n = pread(fd, to, len, (off_t)at);
-
-        if (n == 0 || (n < 0 && errno != EINTR)) {
-            return false;
-        }
-        if (n > 0) {
-            to += n;
-            at += (uint64_t)n;
-            len -= (size_t)n;
-        }
-    }
-    return true;
-}
-
 /* Kind and length of the frame at `at`. */
 static bool frame_peek(int fd, uint64_t at, uint32_t *out_kind, uint32_t *out_len)
 {
     uint8_t head[8];
 
-    if (!frame_read_at(fd, head, sizeof(head), at)) {
+    if (!whole_read_at(fd, head, sizeof(head), at)) {
         return false;
     }
     *out_kind = frame_get_u32(head);
@@ -103,7 +72,7 @@ bool package_is(int fd)
     uint8_t head[8 + PACKAGE_MAGIC_LEN];
     uint32_t kind;
 
-    if (!frame_read_at(fd, head, sizeof(head), 0)) {
+    if (!whole_read_at(fd, head, sizeof(head), 0)) {
         return false;
     }
     kind = frame_get_u32(head);
@@ -130,9 +99,9 @@ static bool package_open_base(struct package *package)
     package->is_delta = true;
     package->tar_at = 8 + (uint64_t)len;
     return len == sizeof(magic) + DEFS_DIGEST_LEN &&
-           frame_read_at(package->fd, magic, sizeof(magic), 8) &&
+           whole_read_at(package->fd, magic, sizeof(magic), 8) &&
            memcmp(magic, PACKAGE_DELTA_MAGIC, sizeof(magic)) == 0 &&
-           frame_read_at(package->fd, package->base_digest, DEFS_DIGEST_LEN, 8 + sizeof(magic));
+           whole_read_at(package->fd, package->base_digest, DEFS_DIGEST_LEN, 8 + sizeof(magic));
 }
 
 static bool package_open_text(struct package *package)
@@ -144,7 +113,7 @@ static bool package_open_text(struct package *package)
 
     if (!frame_peek(package->fd, at, &kind, &len) || kind != PACKAGE_FRAME_MANIFEST ||
         len < sizeof(magic) || len > sizeof(magic) + MANIFEST_TEXT_MAX ||
-        !frame_read_at(package->fd, magic, sizeof(magic), at + 8) ||
+        !whole_read_at(package->fd, magic, sizeof(magic), at + 8) ||
         memcmp(magic, PACKAGE_MAGIC, sizeof(magic)) != 0) {
         return false;
     }
@@ -152,7 +121,7 @@ static bool package_open_text(struct package *package)
     package->text = malloc(package->text_len + 1);
     package->tar_at += 8 + (uint64_t)len;
     return package->text &&
-           frame_read_at(package->fd, package->text, package->text_len, at + 8 + sizeof(magic));
+           whole_read_at(package->fd, package->text, package->text_len, at + 8 + sizeof(magic));
 }
 
 static bool package_open_signature(struct package *package)
@@ -169,7 +138,7 @@ static bool package_open_signature(struct package *package)
     package->is_signed = true;
     package->tar_at += 8 + (uint64_t)len;
     return len == PACKAGE_SIGNATURE_LEN &&
-           frame_read_at(package->fd, package->signature, len, package->tar_at - len);
+           whole_read_at(package->fd, package->signature, len, package->tar_at - len);
 }
 
 bool package_open(struct package *package, int fd, char error[DEFS_ERROR_CAP])
@@ -234,7 +203,7 @@ static bool package_copy_tar(const struct package *package, int fd)
         if (n <= 0) {
             return n == 0;
         }
-        if (!package_write_all(fd, slice_from(block, (size_t)n))) {
+        if (!whole_write(fd, slice_from(block, (size_t)n))) {
             return false;
         }
         at += (uint64_t)n;

@@ -2,6 +2,7 @@
 #include "defs/folder.h"
 #include "defs/package_private.h"
 #include "defs/setinfo.h"
+#include "defs/whole.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -93,20 +94,13 @@ static uint8_t *pack_read(struct pack *pack, const char *path, size_t *out_len)
     const int fd = openat(pack->dir_fd, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     uint8_t *bytes = NULL;
     struct stat st;
-    size_t len = 0;
     bool good = false;
 
     if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
         (uint64_t)st.st_size < MANIFEST_TAR_MAX) {
         bytes = malloc((size_t)st.st_size + 1);
         pack->newest_sec = MAX_OF(pack->newest_sec, (int64_t)st.st_mtim.tv_sec);
-        good = bytes != NULL;
-        while (good && len < (size_t)st.st_size) {
-            const ssize_t n = read(fd, bytes + len, (size_t)st.st_size - len);
-
-            good = n > 0 || (n < 0 && errno == EINTR);
-            len += n > 0 ? (size_t)n : 0;
-        }
+        good = bytes && whole_read_at(fd, bytes, (size_t)st.st_size, 0);
     }
     if (fd >= 0) {
         (void)close(fd);
@@ -117,7 +111,7 @@ static uint8_t *pack_read(struct pack *pack, const char *path, size_t *out_len)
                              pack->path, path);
         return NULL;
     }
-    *out_len = len;
+    *out_len = (size_t)st.st_size;
     return bytes;
 }
 

@@ -1,8 +1,7 @@
 #pragma once
 /* SPDX-License-Identifier: MIT */
 /*
- * package_private - what the files of the package room share: frames, whole reads and writes, and
- * tars as mapped files.
+ * package_private - what the files of the package room share: frames, and tars as mapped files.
  */
 #include "defs/package.h"
 
@@ -19,8 +18,6 @@
 
 /* False, so that callers can return it. */
 PRINTF_LIKE(2, 3) bool package_refuse(char error[DEFS_ERROR_CAP], const char *format, ...);
-
-MUST_CHECK bool package_write_all(int fd, struct slice bytes);
 
 /* Manifest and signature, and for a delta what it is made from, at the end of `fd`. */
 MUST_CHECK bool package_write_head(int fd, struct slice text, const uint8_t *signature,

@@ -4,6 +4,7 @@
  * prefix for deltas.
  */
 #include "defs/package_private.h"
+#include "defs/whole.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -107,7 +108,7 @@ static bool tar_reader_put(struct tar_reader *reader, struct slice bytes)
     }
     reader->len += bytes.len;
     if (EVP_DigestUpdate(reader->digest, bytes.ptr, bytes.len) != 1 ||
-        !package_write_all(reader->fd, bytes)) {
+        !whole_write(reader->fd, bytes)) {
         return package_refuse(reader->error, "the tar cannot be written: %s", strerror(errno));
     }
     return true;
@@ -229,7 +230,7 @@ static bool tar_writer_run(ZSTD_CCtx *zstd, int fd, const struct package_tar *ta
         ZSTD_outBuffer out = {block, cap, 0};
 
         left = ZSTD_compressStream2(zstd, &out, &in, ZSTD_e_end);
-        if (ZSTD_isError(left) || !package_write_all(fd, slice_from(block, out.pos))) {
+        if (ZSTD_isError(left) || !whole_write(fd, slice_from(block, out.pos))) {
             return false;
         }
     } while (left > 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/err.h"
 #include "defs/package_private.h"
+#include "defs/whole.h"
 
 #include <archive.h>
 #include <archive_entry.h>
@@ -134,7 +135,7 @@ static int folder_take(void *ctx, const char *path, struct slice bytes)
     if (fd < 0) {
         return ERR_NEW(-errno);
     }
-    if (!package_write_all(fd, bytes)) {
+    if (!whole_write(fd, bytes)) {
         r = ERR_NEW(-errno);
     }
     if (close(fd) < 0 && r == 0) {
