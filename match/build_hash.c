@@ -26,20 +26,6 @@ size_t builder_hash_bytes(enum layout_hash kind)
     return layout_digest_bytes(kind) + sizeof(struct layout_digest);
 }
 
-static bool hash_parse(struct slice hex, uint8_t *out)
-{
-    for (size_t i = 0; i < hex.len; i++) {
-        const char c = (char)(hex.ptr[i] | 0x20);
-        const bool digit = hex.ptr[i] >= '0' && hex.ptr[i] <= '9';
-
-        if (!digit && (c < 'a' || c > 'f')) {
-            return false;
-        }
-        out[i / 2] = (uint8_t)(out[i / 2] << 4 | (digit ? hex.ptr[i] - '0' : c - 'a' + 10));
-    }
-    return true;
-}
-
 /* A name with a number in it is that number and a text that others share. */
 static int hash_take_name(struct match_builder *builder, struct slice name,
                           struct layout_digest *out)
@@ -71,7 +57,7 @@ static int hash_add(struct match_builder *builder, struct slice name, struct sli
         return builder_refuse(builder, MATCH_BUILD_BAD_HASH,
                               "a hash that is not 32, 40 or 64 digits long");
     }
-    if (!hash_parse(hex, row)) {
+    if (!slice_parse_hex(hex, row, hex.len / 2)) {
         return builder_refuse(builder, MATCH_BUILD_BAD_HASH, "a hash with a foreign digit");
     }
     if (use->size >= LAYOUT_DIGEST_ANY_SIZE && use->size != LAYOUT_ANY_SIZE) {
