@@ -4,8 +4,8 @@
  *
  * A wrong answer is an error and not a request; one error makes the exit code 1.
  */
-#include "bench/load_report.h"
-#include "bench/load_run.h"
+#include "bench/load/load_report.h"
+#include "bench/load/load_run.h"
 
 #include <sched.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "bench/histogram.h"
-#include "bench/load_plan.h"
-#include "bench/load_reply.h"
+#include "bench/load/histogram.h"
+#include "bench/load/load_plan.h"
+#include "bench/load/load_reply.h"
 
 #include <criterion/criterion.h>
 

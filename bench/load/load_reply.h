@@ -11,7 +11,7 @@
  * (204), 4.7 (ISTag).
  */
 #include "base/slice.h"
-#include "bench/load_args.h"
+#include "bench/load/load_args.h"
 
 struct load_request;
 

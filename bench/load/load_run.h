@@ -9,10 +9,10 @@
  * every phase. Limits: a closed loop asks less when the server is slow, so the latencies are those
  * of the offered concurrency and say nothing about a fixed arrival rate.
  */
-#include "bench/histogram.h"
-#include "bench/load_args.h"
-#include "bench/load_plan.h"
-#include "bench/load_reply.h"
+#include "bench/load/histogram.h"
+#include "bench/load/load_args.h"
+#include "bench/load/load_plan.h"
+#include "bench/load/load_reply.h"
 
 #define LOAD_CODE_MAX 1000
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "bench/load_report.h"
+#include "bench/load/load_report.h"
 
-#include "bench/load_conn.h"
-#include "bench/load_run.h"
+#include "bench/load/load_conn.h"
+#include "bench/load/load_run.h"
 
 #include <stdio.h>
 

@@ -7,7 +7,7 @@
  * Writing and reading do not wait for one another, because a server may answer while it still
  * reads. Owner: the run.
  */
-#include "bench/load_reply.h"
+#include "bench/load/load_reply.h"
 
 struct load_run;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "bench/load_run.h"
+#include "bench/load/load_run.h"
 
 #include "base/assert.h"
 #include "base/clock.h"
-#include "bench/load_conn.h"
+#include "bench/load/load_conn.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,10 +6,10 @@
  *                                        | size 0
  *                                        +--> TRAILER --> done
  */
-#include "bench/load_reply.h"
+#include "bench/load/load_reply.h"
 
 #include "base/assert.h"
-#include "bench/load_plan.h"
+#include "bench/load/load_plan.h"
 
 #include <stdlib.h>
 #include <string.h>

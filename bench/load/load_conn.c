@@ -4,11 +4,11 @@
  *      ^            |           |                                      |
  *      +---- error -+-----------+--------------------------------------+
  */
-#include "bench/load_conn.h"
+#include "bench/load/load_conn.h"
 
 #include "base/assert.h"
 #include "base/clock.h"
-#include "bench/load_run.h"
+#include "bench/load/load_run.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bench/load_args.h"
+#include "bench/load/load_args.h"
 
 #include "base/slice.h"
 

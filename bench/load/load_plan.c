@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "bench/load_plan.h"
+#include "bench/load/load_plan.h"
 
 #include "base/assert.h"
 #include "base/text.h"
-#include "bench/load_args.h"
+#include "bench/load/load_args.h"
 
 #include <stdio.h>
 #include <stdlib.h>

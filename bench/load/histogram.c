@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "bench/histogram.h"
+#include "bench/load/histogram.h"
 
 #include "base/assert.h"
 

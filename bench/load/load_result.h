@@ -1,0 +1,89 @@
+#pragma once
+/* SPDX-License-Identifier: MIT */
+/*
+ * load_result - what one run counted, over all its threads.
+ *
+ * Role: filled in by load_run_finish, read by the reports. Memory: one block for each histogram and
+ * for the time line; load_result_free gives them back. Only what fell into the measured time
+ * counts, but for errors, which count always.
+ */
+#include "bench/load/histogram.h"
+#include "bench/load/load_reply.h"
+
+#include <jansson.h>
+
+#define LOAD_CODE_MAX 1000
+
+/* Moments of a request. PREVIEW: from the start to 100 Continue or to an answer in the preview.
+ * FULL: from the start (open loop: from the intended moment) to the last byte of a right answer.
+ * REFUSED: to the last byte of a 506 or 503. SENT: as FULL, but from the moment of sending, to show
+ * what waiting inside the generator adds. */
+#define LOAD_SPANS(X)                                                                              \
+    X(CONNECT, "connect")                                                                          \
+    X(PREVIEW, "preview")                                                                          \
+    X(FULL, "full")                                                                                \
+    X(SENT, "sent")                                                                                \
+    X(REFUSED, "refused")
+
+enum load_span {
+#define X(name, word) LOAD_SPAN_##name,
+    LOAD_SPANS(X)
+#undef X
+    LOAD_SPAN_COUNT
+};
+
+/* One interval of the time line. */
+struct load_interval {
+    double at_sec; /* Its start, from the start of measuring. */
+    double wanted; /* Requests a second that the schedule asked for; 0 in a closed loop. */
+    uint64_t right;
+    uint64_t refused;
+    uint64_t errors;
+    uint64_t body_bytes;
+    uint64_t p50_ns; /* Of the right answers that ended in it. */
+    uint64_t p99_ns;
+    uint64_t max_ns;
+};
+
+struct load_result {
+    double seconds;
+    uint64_t requests; /* Right answers. */
+    uint64_t refused;  /* 506 or 503, when the run takes them for an answer. */
+    uint64_t retries;
+    uint64_t aborted; /* Cut by ourselves. */
+    uint64_t unsent;  /* Open loop: due, but not sent when the time was over. */
+    uint64_t continues;
+    uint64_t preview_204; /* 204 while the rest of the body was not sent. */
+    uint64_t saved_bytes; /* Of bodies, never sent because of those. */
+    uint64_t body_bytes;  /* Of the bodies of right answers. */
+    uint64_t sent_bytes;
+    uint64_t received_bytes;
+    uint64_t found; /* Findings, all expected ones. */
+    uint64_t connects;
+    uint64_t codes[LOAD_CODE_MAX];
+    uint64_t errors[LOAD_ERROR_COUNT];
+    uint64_t errors_total;
+    uint64_t least; /* Requests of the connection that was served least, and most. */
+    uint64_t most;
+
+    double own_cpu_sec;
+    double own_busiest; /* Share of its core of the busiest thread. */
+    bool has_server;    /* spec.pids were given. */
+    double server_cpu_sec;
+    uint64_t server_rss_bytes;      /* At the end. */
+    uint64_t server_private_bytes;  /* Private, at the end (smaps_rollup). */
+    uint64_t server_private_before; /* Before the first connection. */
+
+    struct histogram *spans[LOAD_SPAN_COUNT];
+    size_t intervals_len;
+    struct load_interval *intervals;
+    char server[80]; /* Service header of the first answer, control bytes removed. */
+    char istag[80];
+};
+
+/* "server", "generator", "both", "neither" or "unknown": what was at its limit. */
+const char *load_result_limit(const struct load_result *result);
+
+/* The result as bench/runner/document.h describes it. The caller owns the reference. */
+json_t *load_result_json(const struct load_result *result);
+void load_result_free(struct load_result *result);
