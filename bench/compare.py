@@ -27,19 +27,30 @@ SCENARIOS = {
     "1k-echo": ("RESPMOD 1 KB, given back", ["--body-size", "1k"]),
     "10k-preview": ("RESPMOD 10 KB, preview 1024, 204", ["--body-size", "10k", "--preview", "1024", "--allow-204"]),
     "10k-204": ("RESPMOD 10 KB, no preview, 204", ["--body-size", "10k", "--allow-204"]),
+    "10k-page": ("RESPMOD 10 KB page, no preview, 204", ["--body", "html", "--body-size", "10k", "--allow-204"]),
+    "10k-random": ("RESPMOD 10 KB random, no preview, 204", ["--body", "random", "--body-size", "10k", "--allow-204"]),
+    "1m-204": ("RESPMOD 1 MB, no preview, 204, 16 connections",
+               ["--body-size", "1m", "--allow-204", "--connections", "16"]),
     "1m-echo": ("RESPMOD 1 MB, given back, 16 connections", ["--body-size", "1m", "--connections", "16"]),
 }
 
+# Where the floor is asked as well; it takes no body.
+BARE = ("options", "1k-204")
+
 # Scenario, the server it is compared with, at least this many times its rate.
 TARGETS = [
-    ("1k-preview", "c-icap echo", 2.5),
-    ("1k-204", "c-icap echo", 2.5),
-    ("1k-echo", "c-icap echo", 2.5),
-    ("10k-preview", "c-icap echo", 2.5),
-    ("10k-204", "c-icap echo", 2.5),
+    ("1k-preview", "c-icap echo", 3),
+    ("1k-204", "c-icap echo", 3),
+    ("1k-echo", "c-icap echo", 3),
+    ("10k-preview", "c-icap echo", 3),
+    ("10k-204", "c-icap echo", 3),
     ("1m-echo", "c-icap echo", 2.5),
-    ("1k-preview", "c-icap + ClamAV module", 15),
-    ("1k-204", "c-icap + ClamAV module", 15),
+    ("1k-preview", "c-icap + ClamAV module", 20),
+    ("1k-204", "c-icap + ClamAV module", 20),
+    ("10k-preview", "c-icap + ClamAV module", 20),
+    ("10k-204", "c-icap + ClamAV module", 20),
+    ("10k-204", "c-icap + clamd", 20),
+    ("1k-204", "bare ring", 0.65),
     ("options", "c-icap echo", 1.7),
     ("options", "bare ring", 0.6),
 ]
@@ -83,7 +94,7 @@ def pick_servers(args, folder):
     if not load:
         complain("no icap_load in %s/bench" % args.build)
         sys.exit(2)
-    rivals.CicapClamav.definitions = rivals.Baleen.definitions = os.path.abspath(args.definitions)
+    rivals.CicapClamav.definitions = rivals.CicapClamd.definitions = rivals.Baleen.definitions = os.path.abspath(args.definitions)
     rivals.Baleen.settings = args.setting
     rivals.Baleen.program = rivals.find_program("baleend", args.baleend, os.path.join(args.build, "tools", "baleend"))
     rivals.BareRing.program = rivals.find_program("bare_ring", None, os.path.join(args.build, "bench", "bare_ring"))
@@ -93,6 +104,7 @@ def pick_servers(args, folder):
         (rivals.BareRing, rivals.BareRing.program),
         (rivals.CicapEcho, cicap),
         (rivals.CicapClamav, cicap and os.path.exists(modules)),
+        (rivals.CicapClamd, cicap and rivals.find_program("clamd", None, "/usr/sbin/clamd")),
         (rivals.Baleen, rivals.Baleen.program),
     ]
     found = []
@@ -145,7 +157,7 @@ def measure(args, load, found):
     results = {}
     for scenario in args.scenario or SCENARIOS:
         runs = results[scenario] = {}
-        asked = [s for s in found if scenario == "options" or not isinstance(s, rivals.BareRing)]
+        asked = [s for s in found if scenario in BARE or not isinstance(s, rivals.BareRing)]
         for _ in range(args.rounds):
             for server in asked:
                 runs.setdefault(server.name, []).append(run_once(args, load, server, scenario))
@@ -199,7 +211,7 @@ def targets(results):
         ratio_cpu = median(theirs, "server_ns") / max(median(ours, "server_ns"), 1e-9)
         # The targets speak of requests a second; the CPU column explains, it does not decide.
         verdict = "reached" if ratio >= wanted_ratio else "not reached"
-        lines.append("| %s | %s | %.1f | %.2f | %.2f | %s |" % (
+        lines.append("| %s | %s | %.2f | %.2f | %.2f | %s |" % (
             SCENARIOS[scenario][0], other, wanted_ratio, ratio, ratio_cpu, verdict))
     return lines if len(lines) > 2 else []
 

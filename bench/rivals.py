@@ -60,6 +60,24 @@ Module common clamav_mod.so
 clamav_mod.TmpDir {dir}
 """
 
+# The same service asks a clamd of its own, which has the definitions.
+CICAP_CLAMD = CICAP_CLAMAV.split("virus_scan.DefaultEngine")[0] + """\
+virus_scan.DefaultEngine clamd
+Module common clamd_mod.so
+clamd_mod.ClamdSocket {dir}/clamd.sock
+"""
+
+CLAMD_CONF = """\
+Foreground yes
+LocalSocket {dir}/clamd.sock
+DatabaseDirectory {definitions}
+TemporaryDirectory {dir}
+MaxThreads 12
+MaxQueue 2400
+SelfCheck 0
+User root
+"""
+
 
 def free_port():
     with socket.socket() as sock:
@@ -124,18 +142,24 @@ class Server:
         with open(os.path.join(self.dir, "output"), "wb") as log:
             self.process = subprocess.Popen(
                 pin + self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.environment())
-        end = time.monotonic() + 30
-        while time.monotonic() < end:
-            if self.process.poll() is not None:
-                break
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 1).close()
-                time.sleep(0.2)
+        end = time.monotonic() + 180
+        while time.monotonic() < end and self.process.poll() is None:
+            if self.is_ready():
                 return self
-            except OSError:
-                time.sleep(0.05)
+            time.sleep(0.1)
         self.stop()
         raise RuntimeError("%s does not start: %s" % (self.name, self.output()))
+
+    def is_ready(self):
+        """Answers; large definitions take a while."""
+        request = "OPTIONS icap://127.0.0.1%s ICAP/1.0\r\nHost: 127.0.0.1\r\n\r\n" % self.service
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as sock:
+                sock.settimeout(1)
+                sock.sendall(request.encode())
+                return len(sock.recv(4096)) > 0
+        except OSError:
+            return False
 
     def output(self):
         with open(os.path.join(self.dir, "output"), errors="replace") as file:
@@ -147,7 +171,7 @@ class Server:
     def stop(self):
         if self.process is None or self.process.poll() is not None:
             return
-        family = self.pids()
+        family = descendants(self.process.pid)
         self.process.send_signal(signal.SIGTERM)
         try:
             self.process.wait(5)
@@ -181,7 +205,7 @@ class CicapEcho(Server):
         return ["c-icap", "-N", "-f", path]
 
     def answers(self, scenario_args):
-        # The service answers 204 to every second preview and gives the rest back.
+        # Echo answers 204 to every second preview, virus_scan to bodies that it keeps in memory; the rest is given back.
         return ["--expect", "200,204"] if "--allow-204" in scenario_args else []
 
 
@@ -201,8 +225,41 @@ class CicapClamav(CicapEcho):
         private = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
         return private + ["sh", "-c", inner]
 
-    def answers(self, scenario_args):
-        return []
+
+class CicapClamd(CicapEcho):
+    """c-icap with the virus_scan service; clamd, on the same core, does the scanning."""
+
+    name = "c-icap + clamd"
+    service = "/virus_scan"
+    definitions = None
+    clamd = None
+
+    def extra(self):
+        return CICAP_CLAMD
+
+    def start(self):
+        path = os.path.join(self.dir, "clamd.conf")
+        with open(path, "w") as file:
+            file.write(CLAMD_CONF.format(dir=self.dir, definitions=self.definitions))
+        with open(os.path.join(self.dir, "clamd.output"), "wb") as log:
+            self.clamd = subprocess.Popen(["taskset", "-c", str(self.cpu), "clamd", "-c", path],
+                                          stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        end = time.monotonic() + 180
+        while not os.path.exists(os.path.join(self.dir, "clamd.sock")):
+            if self.clamd.poll() is not None or time.monotonic() > end:
+                self.stop()
+                raise RuntimeError("clamd does not start")
+            time.sleep(0.1)
+        return super().start()
+
+    def pids(self):
+        return super().pids() + [self.clamd.pid]
+
+    def stop(self):
+        super().stop()
+        if self.clamd is not None and self.clamd.poll() is None:
+            self.clamd.kill()
+            self.clamd.wait()
 
 
 class BareRing(Server):
