@@ -286,9 +286,51 @@ static int direct_compare(const void *left, const void *right)
     return a->direct.signature < b->direct.signature ? -1 : 1;
 }
 
+/* Could a body that begins with this byte have it? */
+static bool direct_fits(const struct layout_direct *direct, unsigned byte)
+{
+    uint8_t mask;
+    uint8_t value;
+
+    if (byte == LAYOUT_DIRECT_NONE || direct->at > 0) {
+        return true;
+    }
+    memcpy(&mask, &direct->mask, sizeof(mask));
+    memcpy(&value, &direct->value, sizeof(value));
+    return (byte & mask) == value;
+}
+
+/* The rows [first, end) are those of one target. */
+static int image_list_directs(struct image_job *job, uint32_t target, uint32_t first, uint32_t end)
+{
+    struct vec *lists = &job->sections[LAYOUT_DIRECT_LISTS];
+    struct vec *groups = &job->sections[LAYOUT_DIRECT_GROUPS];
+
+    job->header.direct_first[target] = (uint32_t)groups->len;
+    job->header.direct_len[target] = LAYOUT_DIRECT_BYTES;
+    for (unsigned byte = 0; byte < LAYOUT_DIRECT_BYTES; byte++) {
+        struct layout_group group = {.first = (uint32_t)lists->len};
+
+        for (uint32_t i = first; i < end; i++) {
+            const struct builder_direct *row = vec_at(&job->builder->directs, i);
+
+            if (direct_fits(&row->direct, byte) && !vec_append(lists, &i, 1)) {
+                return image_no_memory();
+            }
+        }
+        group.len = (uint32_t)lists->len - group.first;
+        if (!vec_append(groups, &group, 1)) {
+            return image_no_memory();
+        }
+    }
+    return 0;
+}
+
 static int image_add_directs(struct image_job *job)
 {
     struct vec *directs = &job->builder->directs;
+    uint32_t first = 0;
+    int r = 0;
 
     if (directs->len > 0) {
         qsort(directs->ptr, directs->len, directs->item_bytes, direct_compare);
@@ -296,14 +338,17 @@ static int image_add_directs(struct image_job *job)
     for (uint32_t i = 0; i < directs->len; i++) {
         const struct builder_direct *row = vec_at(directs, i);
 
-        if (job->header.direct_len[row->target]++ == 0) {
-            job->header.direct_first[row->target] = i;
-        }
         if (!vec_append(&job->sections[LAYOUT_DIRECTS], &row->direct, 1)) {
             return image_no_memory();
         }
+        const struct builder_direct *next = i + 1 < directs->len ? vec_at(directs, i + 1) : NULL;
+
+        if (!next || next->target != row->target) {
+            r = r ? r : image_list_directs(job, row->target, first, i + 1);
+            first = i + 1;
+        }
     }
-    return 0;
+    return r;
 }
 
 /* ---- Logics ---- */

@@ -35,6 +35,8 @@ size_t layout_item_bytes(enum layout_section section)
         [LAYOUT_TRIGGERS] = sizeof(uint32_t),
         [LAYOUT_TRIGGER_LISTS] = sizeof(uint32_t),
         [LAYOUT_DIRECTS] = sizeof(struct layout_direct),
+        [LAYOUT_DIRECT_GROUPS] = sizeof(struct layout_group),
+        [LAYOUT_DIRECT_LISTS] = sizeof(uint32_t),
         [LAYOUT_DATABASES] = sizeof(struct layout_database),
         [LAYOUT_BLOBS] = 1,
         [LAYOUT_CHUNKS] = sizeof(struct layout_chunk),
@@ -113,6 +115,8 @@ static void layout_point(struct layout *layout)
     layout->triggers = layout_section_at(layout, LAYOUT_TRIGGERS);
     layout->trigger_lists = layout_section_at(layout, LAYOUT_TRIGGER_LISTS);
     layout->directs = layout_section_at(layout, LAYOUT_DIRECTS);
+    layout->direct_groups = layout_section_at(layout, LAYOUT_DIRECT_GROUPS);
+    layout->direct_lists = layout_section_at(layout, LAYOUT_DIRECT_LISTS);
     layout->databases = layout_section_at(layout, LAYOUT_DATABASES);
     layout->chunks = layout_section_at(layout, LAYOUT_CHUNKS);
     layout->size_lows = layout_section_at(layout, LAYOUT_SIZE_LOWS);
@@ -296,8 +300,21 @@ static bool layout_check_directs(const struct layout *layout)
     const struct layout_header *header = layout->header;
 
     for (unsigned i = 0; i < MATCH_TARGET_COUNT; i++) {
-        if (!layout_fits(header->direct_first[i], header->direct_len[i],
-                         layout->len[LAYOUT_DIRECTS])) {
+        if ((header->direct_len[i] != 0 && header->direct_len[i] != LAYOUT_DIRECT_BYTES) ||
+            !layout_fits(header->direct_first[i], header->direct_len[i],
+                         layout->len[LAYOUT_DIRECT_GROUPS])) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < layout->len[LAYOUT_DIRECT_GROUPS]; i++) {
+        const struct layout_group *group = &layout->direct_groups[i];
+
+        if (!layout_fits(group->first, group->len, layout->len[LAYOUT_DIRECT_LISTS])) {
+            return false;
+        }
+    }
+    for (uint32_t i = 0; i < layout->len[LAYOUT_DIRECT_LISTS]; i++) {
+        if (layout->direct_lists[i] >= layout->len[LAYOUT_DIRECTS]) {
             return false;
         }
     }

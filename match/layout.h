@@ -14,7 +14,7 @@
 #include "match/program.h"
 
 #define LAYOUT_MAGIC   "BALMATCH"
-#define LAYOUT_VERSION 2
+#define LAYOUT_VERSION 3
 #define LAYOUT_ALIGN   64
 
 #define LAYOUT_PARTS_MAX 64 /* Of a logical signature; a rule may have more. */
@@ -32,6 +32,8 @@ enum layout_section {
     LAYOUT_TRIGGERS,   /* uint32_t: where the list of each trigger begins; one more at the end. */
     LAYOUT_TRIGGER_LISTS, /* uint32_t: signatures. */
     LAYOUT_DIRECTS,       /* struct layout_direct, ordered by target and need. */
+    LAYOUT_DIRECT_GROUPS, /* struct layout_group: see direct_first. */
+    LAYOUT_DIRECT_LISTS,  /* uint32_t: rows of LAYOUT_DIRECTS, ordered by need. */
     LAYOUT_DATABASES,     /* struct layout_database */
     LAYOUT_BLOBS,         /* Hyperscan databases as they are in memory. */
     LAYOUT_CHUNKS,        /* struct layout_chunk */
@@ -67,6 +69,10 @@ struct layout_direct {
     uint32_t signature;
     uint32_t pad;
 };
+
+/* A body begins with one of 256 bytes; the last list is for a body without any. */
+#define LAYOUT_DIRECT_BYTES 257
+#define LAYOUT_DIRECT_NONE  256
 
 struct layout_database {
     uint64_t offset; /* In the image. */
@@ -316,10 +322,12 @@ struct layout_header {
     uint32_t allows_len;
     uint32_t hashes_len;
     uint32_t patterns_len;
-    uint32_t targets;                          /* A bit for each target that has signatures. */
-    uint32_t database_of[MATCH_TARGET_COUNT];  /* PROGRAM_NONE: nothing to look for. */
-    uint32_t direct_first[MATCH_TARGET_COUNT]; /* In LAYOUT_DIRECTS. */
-    uint32_t direct_len[MATCH_TARGET_COUNT];
+    uint32_t targets;                         /* A bit for each target that has signatures. */
+    uint32_t database_of[MATCH_TARGET_COUNT]; /* PROGRAM_NONE: nothing to look for. */
+    /* By target, where it has signatures in place: LAYOUT_DIRECT_BYTES lists in
+     * LAYOUT_DIRECT_GROUPS, one for each first byte of a body. */
+    uint32_t direct_first[MATCH_TARGET_COUNT];
+    uint32_t direct_len[MATCH_TARGET_COUNT]; /* LAYOUT_DIRECT_BYTES or 0. */
     struct layout_table tables[LAYOUT_SCOPES][LAYOUT_HASHES];
     uint32_t always_first[MATCH_TARGET_COUNT]; /* In LAYOUT_ALWAYS. */
     uint32_t always_len[MATCH_TARGET_COUNT];
@@ -339,6 +347,8 @@ struct layout {
     const uint32_t *triggers;
     const uint32_t *trigger_lists;
     const struct layout_direct *directs;
+    const struct layout_group *direct_groups;
+    const uint32_t *direct_lists;
     const struct layout_database *databases;
     const struct layout_chunk *chunks;
     const uint16_t *size_lows;

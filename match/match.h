@@ -71,6 +71,7 @@ struct match_body {
     uint64_t budget;       /* Verifying steps left. */
     uint64_t hash_at;      /* Progress of the hashes at the end. */
     uint32_t direct_at[2]; /* Next signature in place: generic ones, those of the type. */
+    uint16_t first_byte;   /* LAYOUT_DIRECT_NONE before there is one. */
     uint32_t pending_len;
     uint32_t found;        /* Index of the threat found, or UINT32_MAX, */
     uint32_t found_number; /* and the number in its name. */

@@ -191,6 +191,7 @@ bool match_body_begin(struct match_body *body, struct match_db *db, struct match
     body->hash_at = 0;
     body->direct_at[0] = 0;
     body->direct_at[1] = 0;
+    body->first_byte = LAYOUT_DIRECT_NONE;
     body->pending_len = 0;
     body->found = MATCH_NONE;
     body->found_number = LAYOUT_NO_NUMBER;
@@ -222,6 +223,9 @@ enum match_status match_body_feed(struct match_body *body, struct slice bytes,
 
     ASSERT(body->db);
     ASSERT(body->state <= BODY_SCANNING);
+    if (body->fed == 0 && bytes.len > 0) {
+        body->first_byte = bytes.ptr[0];
+    }
     body->fed += bytes.len;
     body->budget += bytes.len * BODY_BUDGET_PER_BYTE;
     if (body->db->star_detects && !body->view) {

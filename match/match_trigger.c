@@ -219,23 +219,26 @@ static void direct_run(struct body_job *job, const struct layout_direct *direct)
 
 void body_run_directs(struct body_job *job)
 {
-    const struct layout_header *header = job->db->layout.header;
+    const struct layout *layout = &job->db->layout;
+    const struct layout_header *header = layout->header;
     const unsigned targets[] = {MATCH_TARGET_ANY, job->body->type};
 
     for (unsigned i = 0; i < ARRAY_LEN(targets); i++) {
-        const struct layout_direct *directs =
-            job->db->layout.directs + header->direct_first[targets[i]];
-        const uint32_t len = header->direct_len[targets[i]];
+        if ((i > 0 && targets[i] == MATCH_TARGET_ANY) || header->direct_len[targets[i]] == 0) {
+            continue;
+        }
+        const struct layout_group *list =
+            &layout->direct_groups[header->direct_first[targets[i]] + job->body->first_byte];
         uint32_t *at = &job->body->direct_at[i];
 
-        if (i > 0 && targets[i] == MATCH_TARGET_ANY) {
-            break;
-        }
-        for (; *at < len && !job_stopped(job); (*at)++) {
-            if (!job->verify.ended && directs[*at].need > job->verify.avail) {
+        for (; *at < list->len && !job_stopped(job); (*at)++) {
+            const struct layout_direct *direct =
+                &layout->directs[layout->direct_lists[list->first + *at]];
+
+            if (!job->verify.ended && direct->need > job->verify.avail) {
                 break;
             }
-            direct_run(job, &directs[*at]);
+            direct_run(job, direct);
         }
     }
 }
