@@ -90,6 +90,11 @@ enum admission_result admission_enter(struct txn *txn)
     return result;
 }
 
+bool admission_defers(const struct txn *txn)
+{
+    return shard_sum_connections(txn->shard) > txn->generation->file->queue_threshold;
+}
+
 static void admission_unwait(struct txn *txn)
 {
     if (!list_is_empty(&txn->wait_node)) {

@@ -26,6 +26,14 @@ enum admission_result {
 /* Decides for a request whose head is complete. On OK the request counts until admission_leave. */
 enum admission_result admission_enter(struct txn *txn);
 
+/*
+ * Begins the request a little later, when its turn has come, instead of at once? So it is where
+ * more clients are connected than requests may run: only when those that have arrived are looked at
+ * before any of them is worked on can the threshold see how many there are. Otherwise they would
+ * pile up unseen in the kernel, and all of them would be answered, late.
+ */
+bool admission_defers(const struct txn *txn);
+
 /* The answer is composed, or the request is gone. No-op when it never counted. */
 void admission_leave(struct txn *txn);
 

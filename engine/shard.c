@@ -35,6 +35,14 @@
 /* Bodies that are moved to files in one go: a megabyte each, into the page cache. */
 #define SHARD_EVICTIONS 4
 
+/*
+ * Time for work that is begun, for each moment that went into taking requests in: so refusing what
+ * is too much never takes more than a tenth of the core from what is admitted. No longer than that
+ * at once: answers that are ready wait meanwhile.
+ */
+#define SHARD_WORK_SHARE  9
+#define SHARD_WORK_MAX_NS (10 * NS_PER_MS)
+
 /* Old generations that requests may hold; a further image waits for the supervisor's next try. */
 #define SHARD_GENERATIONS_MAX 8
 
@@ -415,7 +423,8 @@ static void shard_on_channel(struct ring_op *op, int res)
     }
 }
 
-static void shard_run_work(struct shard *shard)
+/* `until_ns`: so long at least, also when completions wait. */
+static void shard_run_work(struct shard *shard, uint64_t until_ns)
 {
     struct list_node batch;
     struct list_node *node;
@@ -431,7 +440,7 @@ static void shard_run_work(struct shard *shard)
     }
     while ((node = list_pop(&batch))) {
         conn_run(CONTAINER_OF(node, struct txn, work_node)->conn);
-        if (ring_has_work(shard->ring)) {
+        if (ring_has_work(shard->ring) && clock_now_ns() >= until_ns) {
             break;
         }
     }
@@ -492,10 +501,20 @@ static bool shard_is_finished(const struct shard *shard)
     return shard->draining && (list_is_empty(&shard->open_conns) || shard->now_ns > shard->bye_ns);
 }
 
+/* Work goes on until then: taking requests in began at `from_ns` and has just ended. */
+static uint64_t shard_share_until(uint64_t from_ns)
+{
+    const uint64_t now_ns = clock_now_ns();
+
+    return now_ns + MIN_OF((now_ns - from_ns) * SHARD_WORK_SHARE, SHARD_WORK_MAX_NS);
+}
+
 static int shard_loop(struct shard *shard)
 {
     while (!shard_is_finished(shard)) {
-        uint64_t wait_ns = list_is_empty(&shard->work) ? wheel_wait_ns(&shard->wheel) : 0;
+        const bool has_work = !list_is_empty(&shard->work);
+        uint64_t wait_ns = has_work ? 0 : wheel_wait_ns(&shard->wheel);
+        const uint64_t from_ns = has_work ? clock_now_ns() : 0;
 
         if (shard->draining) {
             wait_ns = MIN_OF(wait_ns, WHEEL_TICK_NS);
@@ -508,7 +527,7 @@ static int shard_loop(struct shard *shard)
             return 1;
         }
         wheel_run(&shard->wheel, shard_now(shard));
-        shard_run_work(shard);
+        shard_run_work(shard, has_work ? shard_share_until(from_ns) : 0);
         admission_run(shard);
         shard_quench(shard);
         shard_flush_access(shard);

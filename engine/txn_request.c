@@ -184,8 +184,11 @@ enum txn_flow txn_step_options(struct txn *txn)
 
 enum txn_flow txn_step_admit(struct txn *txn)
 {
-    if (!list_is_empty(&txn->wait_node)) {
+    if (!list_is_empty(&txn->wait_node) || !list_is_empty(&txn->work_node)) {
         return TXN_WAIT;
+    }
+    if (txn->counted) {
+        return txn_goto(txn, TXN_STEP_heads);
     }
     switch (admission_enter(txn)) {
     case ADMISSION_REFUSE_QUEUE:
@@ -196,6 +199,10 @@ enum txn_flow txn_step_admit(struct txn *txn)
         return TXN_WAIT;
     case ADMISSION_OK:
         break;
+    }
+    if (admission_defers(txn)) {
+        txn_work_later(txn);
+        return TXN_WAIT;
     }
     return txn_goto(txn, TXN_STEP_heads);
 }
