@@ -5,6 +5,8 @@
     overload.py --engine PATH [--ring uring|epoll]
 """
 
+import os
+import signal
 import sys
 import threading
 import time
@@ -14,6 +16,7 @@ import servers
 
 THRESHOLD = 3
 WAITING = 60
+BURST = 100
 GUIDE = 'SYMCScanResp-AV'
 STANDARD = 'AVSCAN'
 WAIT_SECONDS = 1.0
@@ -139,6 +142,26 @@ def check_expiry(checks, arguments):
         checks.check(engine.stop() == 0, 'the engine ended in order')
 
 
+def check_burst(checks, arguments):
+    """Whole requests that arrive together count together, though each is quick to answer."""
+    engine = kit.start_engine(arguments, shards=1, admission__queue_threshold=THRESHOLD)
+    clients = [kit.Client(engine) for _ in range(BURST)]
+    servers.wait_until(lambda: engine.control('status')['totals']['connections'] == BURST, 5)
+    pid = engine.shard_pids()[0]
+    os.kill(pid, signal.SIGSTOP)
+    for number, client in enumerate(clients):
+        client.send(kit.respmod_heads(GUIDE, ['Allow: 204']) + kit.chunked(kit.filler(4000, number)))
+    os.kill(pid, signal.SIGCONT)
+    answers = [client.receive(service=GUIDE).status for client in clients]
+    for client in clients:
+        client.close()
+    checks.none([status for status in answers if status not in (204, 506)], 'a burst: every request is answered')
+    checks.check(answers.count(204) >= THRESHOLD, 'as many as may run are served', answers.count(204))
+    checks.check(answers.count(506) > 0, 'and some are refused, though each is quick', answers.count(506))
+    kit.check_settles(checks, engine)
+    checks.check(engine.stop() == 0, 'the engine ended in order')
+
+
 class Rush:
     """Threads that ask without a pause, some of each profile."""
 
@@ -199,6 +222,7 @@ def main():
     calm.judge(checks, 0.5, 'after it')
     checks.check(kit.restarts(engine.control('status')) == 0, 'no shard died')
     check_expiry(checks, arguments)
+    check_burst(checks, arguments)
     return checks.finish(engine)
 
 
