@@ -3,8 +3,10 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/unmap.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define POOL_ASAN 1
@@ -56,19 +58,45 @@ int pool_open(struct pool *pool, size_t slot_bytes, uint32_t cap)
         pool->free = NULL;
         return ERR_NEW(r);
     }
-    POOL_POISON(pool->base, pool->slot_bytes * cap);
+    pool->mapped = pool->slot_bytes * cap;
+    POOL_POISON(pool->base, pool->mapped);
     return 0;
+}
+
+/* What was never handed out was never touched, so it goes at once, however much it is. */
+static void pool_drop_fresh(struct pool *pool)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t used = pool->slot_bytes * pool->fresh;
+    const size_t keep = MAX_OF((used + page - 1) / page, (size_t)1) * page;
+
+    if (keep < pool->mapped) {
+        const int r = munmap(pool->base + keep, pool->mapped - keep);
+
+        ASSERT(r == 0);
+        pool->mapped = keep;
+    }
+}
+
+bool pool_close_slice(struct pool *pool)
+{
+    if (!pool->base) {
+        return true;
+    }
+    POOL_UNPOISON(pool->base, pool->mapped);
+    pool_drop_fresh(pool);
+    if (!unmap_slice(pool->base, &pool->mapped)) {
+        return false;
+    }
+    munmap(pool->free, pool_free_bytes(pool));
+    *pool = (struct pool){0};
+    return true;
 }
 
 void pool_close(struct pool *pool)
 {
-    if (!pool->base) {
-        return;
+    while (!pool_close_slice(pool)) {
     }
-    POOL_UNPOISON(pool->base, pool->slot_bytes * pool->cap);
-    munmap(pool->base, pool->slot_bytes * pool->cap);
-    munmap(pool->free, pool_free_bytes(pool));
-    *pool = (struct pool){0};
 }
 
 void *pool_take(struct pool *pool)

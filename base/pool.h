@@ -19,11 +19,15 @@ struct pool {
     uint32_t fresh;    /* Slots that were ever handed out. */
     uint32_t free_len; /* Entries of `free`. */
     uint32_t *free;
+    size_t mapped; /* Bytes at `base`. */
 };
 
 /* Negative errno when the mapping is refused. `slot_bytes` is rounded up to 64. */
 MUST_CHECK int pool_open(struct pool *pool, size_t slot_bytes, uint32_t cap);
 void pool_close(struct pool *pool);
+
+/* Gives back a piece of a pool that nothing is taken from any more; true when nothing is left. */
+MUST_CHECK bool pool_close_slice(struct pool *pool);
 
 /* Not zeroed after the first use. */
 MUST_CHECK void *pool_take(struct pool *pool);

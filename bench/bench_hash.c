@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench_hash - what a lookup in the hash tables costs.
+ * bench_hash - what a lookup in the hash tables costs, and what the hashes do.
  *
  * bench_hash [COUNT [md5|sha1|sha256]]
  *
@@ -8,12 +8,20 @@
  * real lists, and prints how large the image is, how long building and opening took, and how many
  * nanoseconds one question takes: does this size occur, and is this digest in the table, for those
  * that do and that do not. Questions come in random order, so each misses the caches as it would in
- * service; each figure is the median of 9 passes.
+ * service; each figure is the median of 9 passes. Digests are looked up one after the other, and 16
+ * at a time with what they need fetched before, as for bodies that are hashed side by side.
+ *
+ * Then gigabytes a second of MD5: OpenSSL, one body after the other, and 2, 4, 16 and 64 bodies
+ * side by side, in turn, for bodies of four sizes; with few bytes when COUNT is small.
  */
+#ifndef OPENSSL_SUPPRESS_DEPRECATED
+#define OPENSSL_SUPPRESS_DEPRECATED
+#endif
 #include "base/clock.h"
 #include "base/macro.h"
 #include "match/build.h"
 #include "match/digest.h"
+#include "match/md5_lanes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +31,13 @@
 #define BENCH_PASSES    9
 #define BENCH_QUESTIONS 200000
 #define BENCH_FAMILIES  2000
+#define BENCH_TOGETHER  16
+#define BENCH_BODIES    64
+
+/* So many bytes are hashed in a pass; with a small COUNT, so many less. */
+#define BENCH_MD5_BYTES   MIB(64)
+#define BENCH_SMALL_COUNT 100000
+#define BENCH_SMALL_PART  64
 
 struct bench_hash {
     uint8_t digest[LAYOUT_DIGEST_MAX];
@@ -165,6 +180,37 @@ static void bench_ask(const struct bench *bench, const char *what, bench_ask_fn 
            ns[BENCH_PASSES - 1], found, BENCH_QUESTIONS);
 }
 
+/* Questions as they come from bodies that were hashed side by side. */
+static void bench_ask_together(const struct bench *bench, const char *what,
+                               const struct bench_hash *hashes)
+{
+    double ns[BENCH_PASSES];
+    uint32_t found = 0;
+
+    for (unsigned pass = 0; pass < BENCH_PASSES; pass++) {
+        const uint64_t from = clock_cpu_ns();
+
+        found = 0;
+        for (uint32_t i = 0; i < BENCH_QUESTIONS; i += BENCH_TOGETHER) {
+            const uint32_t end = MIN_OF(i + BENCH_TOGETHER, BENCH_QUESTIONS);
+
+            for (uint32_t k = i; k < end; k++) {
+                digest_fetch_bucket(&bench->layout, bench->kind, hashes[k].digest);
+            }
+            for (uint32_t k = i; k < end; k++) {
+                digest_fetch_row(&bench->layout, bench->kind, hashes[k].digest);
+            }
+            for (uint32_t k = i; k < end; k++) {
+                found += bench_ask_digest(bench, &hashes[k]);
+            }
+        }
+        ns[pass] = bench_seconds(from) * 1e9 / BENCH_QUESTIONS;
+    }
+    qsort(ns, BENCH_PASSES, sizeof(ns[0]), bench_compare);
+    printf("%-13s %10.1f ns (%.1f to %.1f), %u of %u found\n", what, ns[BENCH_PASSES / 2], ns[0],
+           ns[BENCH_PASSES - 1], found, BENCH_QUESTIONS);
+}
+
 static struct bench_hash *bench_questions(const struct bench *bench, bool hit)
 {
     struct bench_hash *hashes = calloc(BENCH_QUESTIONS, sizeof(*hashes));
@@ -176,6 +222,73 @@ static struct bench_hash *bench_questions(const struct bench *bench, bool hit)
         hashes[i] = bench_make(hit ? index : index + bench->count);
     }
     return hashes;
+}
+
+/* ---- MD5 ---- */
+
+/* One pass over `total` bytes in bodies of `size`, `together` side by side; 0: by OpenSSL. */
+static double bench_md5_pass(const uint8_t *bytes, size_t size, size_t total, size_t together)
+{
+    static struct md5_job jobs[BENCH_BODIES];
+    static uint8_t tails[BENCH_BODIES][MD5_TAIL_BYTES];
+    const size_t at_once = MAX_OF(together, (size_t)1);
+    const size_t rounds = MAX_OF(total / (size * at_once), (size_t)1);
+    const uint64_t from = clock_cpu_ns();
+    uint8_t digest[MD5_DIGEST_LENGTH];
+
+    for (size_t round = 0; round < rounds; round++) {
+        if (together == 0) {
+            MD5(bytes + round % BENCH_BODIES * size, size, digest);
+            continue;
+        }
+        for (size_t i = 0; i < together; i++) {
+            md5_job_init(&jobs[i]);
+            jobs[i].ptr = bytes + i * size;
+            jobs[i].blocks = size / MD5_BLOCK_BYTES;
+            md5_job_end(&jobs[i], NULL, size, tails[i]);
+        }
+        md5_lanes_run(jobs, together, md5_wide_lanes());
+    }
+    if (together > 0) {
+        uint8_t wanted[MD5_DIGEST_LENGTH];
+
+        MD5(bytes, size, wanted);
+        md5_job_digest(&jobs[0], digest);
+        bench_must(memcmp(digest, wanted, sizeof(wanted)) == 0, "a wrong digest");
+    }
+    return (double)(rounds * at_once * size) / 1e9 / bench_seconds(from);
+}
+
+static void bench_md5(size_t total)
+{
+    static const size_t sizes[] = {KIB(1), KIB(10), KIB(100), MIB(1)};
+    static const size_t together[] = {0, 2, 4, 16, 64};
+    uint8_t *bytes = malloc(BENCH_BODIES * MIB(1));
+
+    bench_must(bytes, "no memory");
+    for (size_t i = 0; i < BENCH_BODIES * MIB(1); i += sizeof(uint64_t)) {
+        const uint64_t word = bench_mix(i);
+
+        memcpy(bytes + i, &word, sizeof(word));
+    }
+    printf("MD5, GB/s        OpenSSL   2 bodies          4         16         64   (%u lanes)\n",
+           md5_wide_lanes());
+    for (size_t row = 0; row < ARRAY_LEN(sizes); row++) {
+        double rate[ARRAY_LEN(together)][BENCH_PASSES];
+
+        for (unsigned pass = 0; pass < BENCH_PASSES; pass++) {
+            for (size_t i = 0; i < ARRAY_LEN(together); i++) {
+                rate[i][pass] = bench_md5_pass(bytes, sizes[row], total, together[i]);
+            }
+        }
+        printf("%7zu bytes", sizes[row]);
+        for (size_t i = 0; i < ARRAY_LEN(together); i++) {
+            qsort(rate[i], BENCH_PASSES, sizeof(rate[i][0]), bench_compare);
+            printf(" %10.2f", rate[i][BENCH_PASSES / 2]);
+        }
+        printf("\n");
+    }
+    free(bytes);
 }
 
 static enum layout_hash bench_kind(const char *word)
@@ -215,6 +328,10 @@ int main(int argc, char **argv)
     bench_ask(&bench, "size, any", bench_ask_size, misses);
     bench_ask(&bench, "digest, there", bench_ask_digest, hits);
     bench_ask(&bench, "digest, not", bench_ask_digest, misses);
+    bench_ask_together(&bench, "16, there", hits);
+    bench_ask_together(&bench, "16, not", misses);
+    bench_md5(bench.count < BENCH_SMALL_COUNT ? BENCH_MD5_BYTES / BENCH_SMALL_PART
+                                              : BENCH_MD5_BYTES);
     free(hits);
     free(misses);
     free((void *)(uintptr_t)image.ptr);

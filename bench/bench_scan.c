@@ -135,7 +135,9 @@ static void bench_make_kinds(struct bench *bench)
         kind->name = names[i];
         kind->bytes = malloc(SCAN_SAMPLE_BYTES);
         kind->len = SCAN_SAMPLE_BYTES;
-        scan_sample_make((enum scan_sample)i, kind->bytes);
+        if (scan_sample_make((enum scan_sample)i, kind->bytes)) {
+            bench_fail("sample");
+        }
     }
 }
 

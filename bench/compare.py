@@ -19,7 +19,7 @@ import time
 
 import rivals
 
-# Name and arguments of icap_load; what stands here wins over the options of the run.
+# Name and arguments of the generator; what stands here wins over the options of the run.
 SCENARIOS = {
     "options": ("OPTIONS", ["--method", "OPTIONS"]),
     "1k-preview": ("RESPMOD 1 KB, preview 1024, 204", ["--body-size", "1k", "--preview", "1024", "--allow-204"]),
@@ -90,9 +90,9 @@ def wanted(args, name):
 
 def pick_servers(args, folder):
     """Everything that is installed or built; what is missing is said."""
-    load = rivals.find_program("icap_load", None, os.path.join(args.build, "bench", "icap_load"))
+    load = rivals.find_generator(args.build)
     if not load:
-        complain("no icap_load in %s/bench" % args.build)
+        complain("no baleen-bench in %s/bench/runner" % args.build)
         sys.exit(2)
     rivals.CicapClamav.definitions = rivals.CicapClamd.definitions = rivals.Baleen.definitions = os.path.abspath(args.definitions)
     rivals.Baleen.settings = args.setting
@@ -135,8 +135,8 @@ def run_once(args, load, server, scenario):
     if isinstance(server, rivals.BareRing):
         scenario_args = ["--bare"]
     pids = server.pids()
-    command = [
-        load, "--to", "127.0.0.1:%d" % server.port, "--service", server.service, "--cpu", str(args.cpu_load),
+    command = load + [
+        "--to", "127.0.0.1:%d" % server.port, "--service", server.service, "--cpu", str(args.cpu_load),
         "--connections", str(args.connections), "--duration", str(args.seconds),
         "--warmup", str(min(0.5, args.seconds / 4)), "--pid", ",".join(map(str, pids)), "--json",
     ] + scenario_args + server.answers(scenario_args)

@@ -183,7 +183,7 @@ def definitions_once(pids):
 
 
 def touch(load, server):
-    subprocess.run([load, "--to", "127.0.0.1:%d" % server.port, "--service", server.service, "--requests", "2000",
+    subprocess.run(load + ["--to", "127.0.0.1:%d" % server.port, "--service", server.service, "--requests", "2000",
                     "--body", "random", "--body-size", "10k", "--allow-204"], check=True, stdout=subprocess.DEVNULL)
 
 
@@ -236,7 +236,7 @@ def read_counts(folder, pids):
 
 def measure_malloc(args, folder, load):
     """Allocations of the engine while it answers; the supervisor looks after the definitions now and then."""
-    shim = os.path.join(os.path.dirname(load), "malloc_count.so")
+    shim = os.path.join(args.build, "bench", "malloc_count.so")
     if not os.path.exists(shim):
         raise RuntimeError("no %s" % shim)
     counts = os.path.join(folder, "counts")
@@ -248,7 +248,7 @@ def measure_malloc(args, folder, load):
         pids = server.pids()
         if not any(read_counts(counts, pids).values()):
             raise RuntimeError("malloc_count sees no allocation at all: is the allocator linked into the engine?")
-        command = [load, "--to", "127.0.0.1:%d" % server.port, "--service", server.service, "--json", "--connections", "16"]
+        command = load + ["--to", "127.0.0.1:%d" % server.port, "--service", server.service, "--json", "--connections", "16"]
         for flat in FLAT:
             subprocess.run(command + flat + ["--requests", "500"], check=True, stdout=subprocess.DEVNULL)
             before = read_counts(counts, pids)
@@ -260,7 +260,7 @@ def measure_malloc(args, folder, load):
             shard = sum(count for pid, count in moved.items() if "shard" in title(pid))
             good &= shard == 0
             lines.append("| %s | %d requests | %d allocations in the shard, %d in the supervisor | none in the shard |" % (
-                " ".join(["icap_load"] + flat), answered, shard, sum(moved.values()) - shard))
+                " ".join(["baleen-bench load"] + flat), answered, shard, sum(moved.values()) - shard))
         for pid, count in read_counts(counts, pids).items():
             lines.append("| %s, since its start | | %d allocations (the counter works) | |" % (title(pid), count))
     finally:
@@ -271,10 +271,10 @@ def measure_malloc(args, folder, load):
 def main():
     args = parse()
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    load = rivals.find_program("icap_load", None, os.path.join(args.build, "bench", "icap_load"))
+    load = rivals.find_generator(args.build)
     rivals.Baleen.program = rivals.find_program("baleend", args.baleend, os.path.join(args.build, "tools", "baleend"))
     if not load or not rivals.Baleen.program:
-        complain("no icap_load or no baleend in %s" % args.build)
+        complain("no baleen-bench or no baleend in %s" % args.build)
         sys.exit(2)
     lines = ["| what | measured | result | goal |", "| --- | --- | --- | --- |"]
     good = True

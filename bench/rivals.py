@@ -122,7 +122,7 @@ class Server:
 
     name = ""
     service = "/"
-    load_args = ()  # What icap_load has to know about its answers.
+    load_args = ()  # What the generator has to know about its answers.
 
     def __init__(self, folder, cpu):
         self.dir = os.path.join(folder, type(self).__name__.lower())
@@ -185,7 +185,7 @@ class Server:
         self.process.wait()
 
     def answers(self, scenario_args):
-        """Extra arguments of icap_load for this server."""
+        """Extra arguments of the generator for this server."""
         return list(self.load_args)
 
 
@@ -340,6 +340,12 @@ def find_program(name, given, *places):
         if path and os.access(path, os.X_OK):
             return os.path.abspath(path)
     return None
+
+
+def find_generator(build):
+    """The start of a command that asks a server; None when it was not built."""
+    program = find_program("baleen-bench", None, os.path.join(build, "bench", "runner", "baleen-bench"))
+    return program and [program, "load"]
 
 
 def write_section(path, name, text):

@@ -108,6 +108,9 @@ struct defs_image {
 MUST_CHECK int defs_image_open(struct defs_image *image, int fd, bool verify);
 void defs_image_close(struct defs_image *image);
 
+/* Unmaps a piece; true when nothing of it is left. */
+MUST_CHECK bool defs_image_close_slice(struct defs_image *image);
+
 /*
  * The tag of contract section 7: a digest of the definitions' content, of the options that can
  * change a verdict or a response (as config_write_verdict_keys writes them) and of the engine's

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/unmap.h"
 #include "defs/folder.h"
 
 #include <assert.h>
@@ -213,10 +214,17 @@ int defs_image_open(struct defs_image *image, int fd, bool verify)
     return 0;
 }
 
-void defs_image_close(struct defs_image *image)
+bool defs_image_close_slice(struct defs_image *image)
 {
-    if (image->base != NULL) {
-        (void)munmap((void *)(uintptr_t)image->base, image->len);
+    if (image->base != NULL && !unmap_slice((void *)(uintptr_t)image->base, &image->len)) {
+        return false;
     }
     *image = (struct defs_image){0};
+    return true;
+}
+
+void defs_image_close(struct defs_image *image)
+{
+    while (!defs_image_close_slice(image)) {
+    }
 }

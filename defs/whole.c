@@ -4,6 +4,8 @@
 #include "defs/folder.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 bool whole_read_at(int fd, void *out, size_t len, uint64_t at)
@@ -40,4 +42,15 @@ bool whole_write(int fd, struct slice bytes)
         bytes = slice_skip(bytes, (size_t)n);
     }
     return true;
+}
+
+bool whole_replace(const char *beside, const char *path)
+{
+    struct stat status;
+
+    if (stat(path, &status) == 0 && !S_ISREG(status.st_mode)) {
+        errno = S_ISDIR(status.st_mode) ? EISDIR : ENOTSUP;
+        return false;
+    }
+    return rename(beside, path) == 0;
 }

@@ -472,3 +472,18 @@ const uint8_t *body_at(void *ctx, uint64_t offset, size_t *out_len)
     return body_window_at(body->store, body, piece.fd, piece.fd_offset, piece.fd_offset + piece.len,
                           out_len);
 }
+
+const uint8_t *body_stay_at(void *ctx, uint64_t offset, size_t *out_len)
+{
+    const struct body *body = ctx;
+    const uint64_t blocks_end = body->blocks_done ? body->memfd_base : body->len;
+
+    if (offset >= blocks_end || body->front_fd >= 0) {
+        return NULL;
+    }
+    const struct body_piece piece = body_locate(body, offset, SIZE_MAX);
+
+    ASSERT(piece.place == BODY_IN_MEMORY);
+    *out_len = piece.len;
+    return piece.bytes.ptr;
+}

@@ -128,6 +128,9 @@ uint64_t body_settled(const struct body *body);
 /* For match_source: bytes at `offset` in one piece, valid until the next call on this store. */
 const uint8_t *body_at(void *ctx, uint64_t offset, size_t *out_len);
 
+/* For match_stay_fn: the same for bytes in blocks, which stay there until the body is evicted. */
+const uint8_t *body_stay_at(void *ctx, uint64_t offset, size_t *out_len);
+
 /*
  * Bytes of a plain descriptor through the store's window; `key` tells one file from another and
  * must be dropped before the descriptor is closed.

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "defs/keys.h"
 #include "engine/process.h"
+#include "match/match.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,9 +13,11 @@
 #include <limits.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -167,7 +170,42 @@ static void compiler_run(const struct compiler_job *job, int image_fd,
     keys_free(&keys);
 }
 
-static _Noreturn void compiler_main(const struct compiler_job *job, int image_fd, int pipe_fd)
+/* Without it each shard looks at all databases when it adopts the image. */
+static bool compiler_make_model(const struct defs_image *image, int model_fd)
+{
+    struct match_db *db = NULL;
+    struct match_db *twin = NULL;
+    struct slice model = slice_from(NULL, 0);
+    bool good = false;
+
+    if (match_db_open_sealed(&db, image->match, model, 1) == 0) {
+        model = match_db_model(db);
+    }
+    if (model.len > 0 && match_db_open_sealed(&twin, image->match, model, 1) == 0) {
+        good = write(model_fd, model.ptr, model.len) == (ssize_t)model.len;
+    }
+    match_db_close(twin);
+    match_db_close(db);
+    free((void *)(uintptr_t)model.ptr);
+    return good;
+}
+
+static void compiler_write_model(int image_fd, int model_fd)
+{
+    struct defs_image image;
+
+    if (defs_image_open(&image, image_fd, false) < 0) {
+        return;
+    }
+    if (!compiler_make_model(&image, model_fd)) {
+        LOG_WRN("shards have to look at all of the definitions when they adopt them");
+        (void)ftruncate(model_fd, 0);
+    }
+    defs_image_close(&image);
+}
+
+static _Noreturn void compiler_main(const struct compiler_job *job, const struct compiler *compiler,
+                                    int pipe_fd)
 {
     struct compiler_result result = {0};
     struct compiler_reports reports = {0};
@@ -179,7 +217,10 @@ static _Noreturn void compiler_main(const struct compiler_job *job, int image_fd
     if (!job->first) {
         compiler_lower_priority();
     }
-    compiler_run(job, image_fd, &reports, &result);
+    compiler_run(job, compiler->image_fd, &reports, &result);
+    if (result.good) {
+        compiler_write_model(compiler->image_fd, compiler->model_fd);
+    }
     if (reports.len > COMPILER_REPORT_MAX) {
         LOG_WRN("%s: %u more lines cannot be used", job->path, reports.len - COMPILER_REPORT_MAX);
     }
@@ -189,27 +230,38 @@ static _Noreturn void compiler_main(const struct compiler_job *job, int image_fd
     _exit(told ? 0 : 1);
 }
 
+static void compiler_close_files(struct compiler *compiler)
+{
+    if (compiler->image_fd >= 0) {
+        close(compiler->image_fd);
+    }
+    if (compiler->model_fd >= 0) {
+        close(compiler->model_fd);
+    }
+    compiler->image_fd = -1;
+    compiler->model_fd = -1;
+}
+
 bool compiler_start(struct compiler *compiler, const struct compiler_job *job)
 {
     int fds[2] = {-1, -1};
 
     compiler->image_fd = memfd_create("baleen-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (compiler->image_fd < 0 || pipe2(fds, O_CLOEXEC) < 0) {
+    compiler->model_fd = memfd_create("baleen-model", MFD_CLOEXEC);
+    if (compiler->image_fd < 0 || compiler->model_fd < 0 || pipe2(fds, O_CLOEXEC) < 0) {
         LOG_ERR("the compiler cannot be started (%s)", strerror(errno));
-        if (compiler->image_fd >= 0) {
-            close(compiler->image_fd);
-        }
+        compiler_close_files(compiler);
         return false;
     }
     compiler->pid = fork();
     if (compiler->pid == 0) {
-        compiler_main(job, compiler->image_fd, fds[1]);
+        compiler_main(job, compiler, fds[1]);
     }
     close(fds[1]);
     if (compiler->pid < 0) {
         LOG_ERR("the compiler cannot be started (%s)", strerror(errno));
         close(fds[0]);
-        close(compiler->image_fd);
+        compiler_close_files(compiler);
         compiler->pid = 0;
         return false;
     }
@@ -230,8 +282,26 @@ static void compiler_explain_end(int wait_status, char error[DEFS_ERROR_CAP])
     }
 }
 
+static void compiler_read_model(int model_fd, struct compiler_product *product)
+{
+    struct stat st;
+
+    if (fstat(model_fd, &st) < 0 || st.st_size == 0) {
+        return;
+    }
+    uint8_t *model = malloc((size_t)st.st_size);
+
+    if (model && pread(model_fd, model, (size_t)st.st_size, 0) == (ssize_t)st.st_size) {
+        product->model = model;
+        product->model_len = (size_t)st.st_size;
+    } else {
+        LOG_WRN("no memory for the model of the definitions: shards have to look at all of them");
+        free(model);
+    }
+}
+
 void compiler_finish(struct compiler *compiler, int wait_status, struct compiler_result *out,
-                     int *out_image_fd)
+                     struct compiler_product *out_product)
 {
     const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
     const ssize_t n = read(compiler->pipe_fd, out, sizeof(*out));
@@ -242,15 +312,15 @@ void compiler_finish(struct compiler *compiler, int wait_status, struct compiler
     }
     close(compiler->pipe_fd);
     compiler->pid = 0;
-    *out_image_fd = -1;
+    *out_product = (struct compiler_product){.image_fd = -1};
     if (out->good && fcntl(compiler->image_fd, F_ADD_SEALS, seals) < 0) {
         out->good = false;
         snprintf(out->error, sizeof(out->error), "the image cannot be sealed: %s", strerror(errno));
     }
     if (out->good) {
-        *out_image_fd = compiler->image_fd;
-    } else {
-        close(compiler->image_fd);
+        compiler_read_model(compiler->model_fd, out_product);
+        out_product->image_fd = compiler->image_fd;
+        compiler->image_fd = -1;
     }
-    compiler->image_fd = -1;
+    compiler_close_files(compiler);
 }

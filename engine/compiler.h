@@ -18,6 +18,7 @@ struct compiler {
     pid_t pid; /* 0: no job. */
     int pipe_fd;
     int image_fd;
+    int model_fd;        /* For what match_db_model says of the image. */
     uint64_t kill_at_ns; /* Its limits count what it does; this one counts what it waits for. */
     bool back;           /* The job: the previous set. */
 };
@@ -43,12 +44,18 @@ struct compiler_result {
 /* Starts a job. False with a log line when the child cannot be made. */
 MUST_CHECK bool compiler_start(struct compiler *compiler, const struct compiler_job *job);
 
+/* What a job leaves behind, owned by whoever takes it. */
+struct compiler_product {
+    int image_fd;   /* Sealed. -1: nothing. */
+    uint8_t *model; /* match_db_model of the image, malloc'ed; NULL: shards do without. */
+    size_t model_len;
+};
+
 /*
- * Call when the child has ended (its wait status) : fills `out`; on success `*out_image_fd` is the
- * sealed image, owned by the caller.
+ * Call when the child has ended (its wait status) : fills `out`, and on success `out_product`.
  */
 void compiler_finish(struct compiler *compiler, int wait_status, struct compiler_result *out,
-                     int *out_image_fd);
+                     struct compiler_product *out_product);
 
 /* Reads all keys of definitions.trusted_keys. False with one line in `error`. */
 MUST_CHECK bool compiler_check_keys(const struct config *config, char error[DEFS_ERROR_CAP]);

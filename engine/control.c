@@ -235,7 +235,7 @@ static void control_sum(struct counters *sum, const struct counters *counters)
         const uint64_t *from =
             (const uint64_t *)(const void *)((const uint8_t *)counters + fields[i].offset);
 
-        *to += counters_read(from);
+        *to = fields[i].peak ? MAX_OF(*to, counters_read(from)) : *to + counters_read(from);
     }
 }
 

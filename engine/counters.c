@@ -5,11 +5,12 @@
 #include <sys/mman.h>
 
 static const struct counters_field counters_table[] = {
-#define COUNTER(name, kind, help) {#name, help, offsetof(struct counters, name), #kind[0] == 'g'},
+#define COUNTER(name, kind, help)                                                                  \
+    {#name, help, offsetof(struct counters, name), #kind[0] != 't', #kind[0] == 'p'},
 #include "engine/counters.def"
 #undef COUNTER
 #define REASON(id, status, closes, level, text)                                                    \
-    {"reason_" #id, text, offsetof(struct counters, reason_##id), false},
+    {"reason_" #id, text, offsetof(struct counters, reason_##id), false, false},
 #include "engine/reasons.def"
 #undef REASON
 };

@@ -34,7 +34,8 @@ struct counters_field {
     const char *name;
     const char *help;
     size_t offset; /* In struct counters. */
-    bool gauge;
+    bool gauge;    /* Starts anew with its shard. */
+    bool peak;     /* Of several shards the highest counts, not the sum. */
 };
 
 /* All fields in the order of the tables. */

@@ -14,6 +14,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* 32 pages, some ten microseconds; several times that where caches are cold. */
+#define GENERATION_TOUCH_BYTES KIB(128)
+
 /* OPTIONS of these services have the attribute list as their body. */
 static bool generation_lists_categories(const struct service *service)
 {
@@ -151,16 +154,18 @@ static int generation_map_file(struct generation *generation, int file_fd)
     if (fstat(file_fd, &st) < 0) {
         return ERR_NEW(-errno);
     }
-    if (st.st_size != (off_t)sizeof(struct generation_file)) {
+    if (st.st_size < (off_t)sizeof(struct generation_file)) {
         return ERR_NEW(-EBADMSG);
     }
-    void *map = mmap(NULL, sizeof(struct generation_file), PROT_READ, MAP_SHARED, file_fd, 0);
+    void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, file_fd, 0);
 
     if (map == MAP_FAILED) {
         return ERR_NEW(-errno);
     }
     generation->file = map;
-    if (memcmp(generation->file->magic, "BLNGEN1", 8) != 0) {
+    generation->file_len = (size_t)st.st_size;
+    if (memcmp(generation->file->magic, "BLNGEN2", 8) != 0 ||
+        generation->file->model_len != generation->file_len - sizeof(struct generation_file)) {
         return ERR_NEW(-EBADMSG);
     }
     generation->config = &generation->file->config;
@@ -168,18 +173,15 @@ static int generation_map_file(struct generation *generation, int file_fd)
     return 0;
 }
 
-/* What the supervisor hands out was tested by the compiler and sealed; checking takes milliseconds
- * in which no request is answered. */
-static int generation_open_db(struct generation *generation, int image_fd, uint32_t bodies_max)
+static int generation_map_image(struct generation *generation, int image_fd)
 {
     const int seals = fcntl(image_fd, F_GET_SEALS);
-    const bool sealed = seals >= 0 && (seals & F_SEAL_WRITE) != 0;
 
-    return (sealed ? match_db_open_sealed : match_db_open)(&generation->db, generation->image.match,
-                                                           bodies_max);
+    generation->sealed = seals >= 0 && (seals & F_SEAL_WRITE) != 0;
+    return defs_image_open(&generation->image, image_fd, false);
 }
 
-int generation_new(struct generation **out, int file_fd, int image_fd, uint32_t bodies_max)
+int generation_new(struct generation **out, int file_fd, int image_fd)
 {
     struct generation *generation = calloc(1, sizeof(*generation));
 
@@ -194,35 +196,81 @@ int generation_new(struct generation **out, int file_fd, int image_fd, uint32_t 
     int r = generation_map_file(generation, file_fd);
 
     if (r == 0) {
-        r = defs_image_open(&generation->image, image_fd, false);
-    }
-    if (r == 0) {
-        r = generation_open_db(generation, image_fd, bodies_max);
+        r = generation_map_image(generation, image_fd);
     }
     if (r < 0) {
         generation_free(generation);
         return ERR_PASS(r);
     }
-    for (unsigned id = 0; id < SERVICE_COUNT; id++) {
-        generation_write_service(generation, id);
-    }
-    generation_open_roots(generation);
     *out = generation;
     return 0;
 }
 
-void generation_free(struct generation *generation)
+/* What the supervisor hands out was tested by the compiler and sealed; checking takes milliseconds
+ * in which no request is answered. */
+static int generation_open_db(struct generation *generation, uint32_t bodies_max)
 {
-    if (!generation) {
-        return;
+    const struct generation_file *file = generation->file;
+    const struct slice model = slice_from(file->model, file->model_len);
+
+    if (!generation->sealed) {
+        return match_db_open(&generation->db, generation->image.match, bodies_max);
     }
-    ASSERT(generation->pins == 0);
-    if (generation->db) {
-        match_db_close(generation->db);
+    return match_db_open_sealed(&generation->db, generation->image.match, model, bodies_max);
+}
+
+/*
+ * Makes the next pages of the image known to this process, so that the first requests need not meet
+ * them one by one; false when all are. A kernel that cannot (before 5.14) leaves it to them.
+ */
+static bool generation_touch(struct generation *generation)
+{
+    const size_t left = generation->image.len - generation->touched;
+    const size_t len = MIN_OF(left, GENERATION_TOUCH_BYTES);
+
+    if (len == 0) {
+        return false;
     }
-    if (generation->image.base) {
-        defs_image_close(&generation->image);
+    (void)madvise((void *)(uintptr_t)(generation->image.base + generation->touched), len,
+                  MADV_POPULATE_READ);
+    generation->touched += len;
+    return true;
+}
+
+/* The first step is none: the turn in which a generation came has done enough. */
+enum {
+    GENERATION_STEP_CAME,
+    GENERATION_STEP_PAGES,
+    GENERATION_STEP_DB,
+    GENERATION_STEP_ROOTS,
+    GENERATION_STEP_SERVICE,
+    GENERATION_STEPS = GENERATION_STEP_SERVICE + SERVICE_COUNT,
+};
+
+int generation_prepare(struct generation *generation, uint32_t bodies_max)
+{
+    const unsigned step = generation->prepared;
+    int r = 0;
+
+    if (step == GENERATION_STEPS) {
+        return GENERATION_READY;
     }
+    if (step == GENERATION_STEP_PAGES && generation_touch(generation)) {
+        return GENERATION_MORE;
+    }
+    generation->prepared++;
+    if (step == GENERATION_STEP_DB) {
+        r = generation_open_db(generation, bodies_max);
+    } else if (step == GENERATION_STEP_ROOTS) {
+        generation_open_roots(generation);
+    } else if (step >= GENERATION_STEP_SERVICE) {
+        generation_write_service(generation, (enum service_id)(step - GENERATION_STEP_SERVICE));
+    }
+    return r < 0 ? ERR_PASS(r) : GENERATION_MORE;
+}
+
+static void generation_close_files(struct generation *generation)
+{
     for (size_t i = 0; i < CONFIG_LIST_MAX; i++) {
         if (generation->root_fds[i] >= 0) {
             close(generation->root_fds[i]);
@@ -232,7 +280,29 @@ void generation_free(struct generation *generation)
         close(generation->quarantine_fd);
     }
     if (generation->file) {
-        munmap((void *)(uintptr_t)generation->file, sizeof(*generation->file));
+        munmap((void *)(uintptr_t)generation->file, generation->file_len);
     }
+}
+
+bool generation_free_slice(struct generation *generation)
+{
+    ASSERT(generation->pins == 0);
+    if (generation->db) {
+        if (match_db_close_slice(generation->db)) {
+            generation->db = NULL;
+        }
+        return false;
+    }
+    if (!defs_image_close_slice(&generation->image)) {
+        return false;
+    }
+    generation_close_files(generation);
     free(generation);
+    return true;
+}
+
+void generation_free(struct generation *generation)
+{
+    while (generation && !generation_free_slice(generation)) {
+    }
 }

@@ -65,7 +65,7 @@ void generation_make_istag(const struct config *config, const uint8_t digest[DEF
 static void generation_fill(struct generation_file *file, const struct config *config,
                             const struct generation_facts *facts)
 {
-    memcpy(file->magic, "BLNGEN1", 8);
+    memcpy(file->magic, "BLNGEN2", 8);
     file->number = facts->number;
     file->config = *config;
     file->max_connections = facts->max_connections;
@@ -75,13 +75,18 @@ static void generation_fill(struct generation_file *file, const struct config *c
                                 : config->admission_queue_threshold;
     file->license_until_sec = license_read(config);
     memcpy(file->istag, facts->istag, sizeof(file->istag));
+    file->model_len = facts->model.len;
+    if (facts->model.len > 0) {
+        memcpy(file->model, facts->model.ptr, facts->model.len);
+    }
 }
 
 int generation_make_file(const struct config *config, const struct generation_facts *facts,
                          char error[DEFS_ERROR_CAP])
 {
     const int seals = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL;
-    struct generation_file *file = calloc(1, sizeof(*file));
+    const size_t len = sizeof(struct generation_file) + facts->model.len;
+    struct generation_file *file = calloc(1, len);
     const int fd = memfd_create("baleen-generation", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     bool good = file && fd >= 0;
 
@@ -93,8 +98,7 @@ int generation_make_file(const struct config *config, const struct generation_fa
         good = generation_read_page(config->icap_replacement_file, file->page, sizeof(file->page),
                                     &file->page_len, error);
     }
-    if (good && (pwrite(fd, file, sizeof(*file), 0) != (ssize_t)sizeof(*file) ||
-                 fcntl(fd, F_ADD_SEALS, seals) < 0)) {
+    if (good && (pwrite(fd, file, len, 0) != (ssize_t)len || fcntl(fd, F_ADD_SEALS, seals) < 0)) {
         snprintf(error, DEFS_ERROR_CAP, "a generation cannot be written: %s", strerror(errno));
         good = false;
     }

@@ -9,6 +9,7 @@ struct generation_facts {
     uint64_t number;
     uint32_t max_connections; /* `auto` resolved. */
     char istag[DEFS_ISTAG_CAP];
+    struct slice model; /* match_db_model of the image; may be empty. */
 };
 
 /* Contract section 7: definitions, options that can change a verdict or a response, version. */

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/log.h"
 #include "engine/admission.h"
 #include "engine/conn.h"
@@ -34,6 +35,9 @@
 
 /* Bodies that are moved to files in one go: a megabyte each, into the page cache. */
 #define SHARD_EVICTIONS 4
+
+/* The longest turn is that of this time, and of so long before. */
+#define SHARD_PEAK_NS (60 * NS_PER_SEC)
 
 /*
  * Time for work that is begun, for each moment that went into taking requests in: so refusing what
@@ -98,6 +102,13 @@ struct generation *shard_pin(struct shard *shard)
     return shard->current;
 }
 
+/* Nobody pins it: it goes slice by slice. */
+static void shard_retire(struct shard *shard, struct generation *generation)
+{
+    ASSERT(generation->pins == 0);
+    list_append(&shard->retired, &generation->node);
+}
+
 void shard_unpin(struct shard *shard, struct generation *generation)
 {
     ASSERT(generation->pins > 0);
@@ -105,10 +116,29 @@ void shard_unpin(struct shard *shard, struct generation *generation)
         return;
     }
     ASSERT(generation != shard->current);
+    list_unlink(&generation->node);
+    shard_retire(shard, generation);
+}
+
+/*
+ * One slice a turn, also when requests keep the loop busy, so that it comes to an end; answers that
+ * are ready leave before.
+ */
+static void shard_run_retired(struct shard *shard)
+{
+    struct list_node *node = list_pop(&shard->retired);
+
+    if (LIKELY(!node)) {
+        return;
+    }
+    struct generation *generation = CONTAINER_OF(node, struct generation, node);
     const struct message message = {.type = MESSAGE_DROPPED, .number = generation->number};
 
-    list_unlink(&generation->node);
-    generation_free(generation);
+    ring_flush(shard->ring);
+    if (!generation_free_slice(generation)) {
+        list_append(&shard->retired, node);
+        return;
+    }
     counters_sub(&shard->counters->generations, 1);
     if (message_send(shard->start.channel_fd, &message, NULL, 0) < 0) {
         LOG_WRN("could not tell that generation %llu is dropped",
@@ -295,7 +325,6 @@ static void shard_use(struct shard *shard, struct generation *generation)
              (enum log_format)generation->config->log_format);
     generation->pins = 1;
     list_append(&shard->generations, &generation->node);
-    counters_add(&shard->counters->generations, 1);
     counters_add(&shard->counters->swaps, 1);
     shard->current = generation;
     if (old) {
@@ -331,26 +360,62 @@ static void shard_free_oldest(struct shard *shard)
     }
 }
 
-static void shard_adopt(struct shard *shard, const struct message *message, const int *fds,
-                        unsigned fds_len)
+static void shard_answer_adopt(struct shard *shard, uint64_t number, int result)
 {
-    struct message answer = {.type = MESSAGE_ADOPTED, .number = message->number};
-    struct generation *generation = NULL;
+    const struct message answer = {.type = MESSAGE_ADOPTED, .number = number, .result = result};
 
-    if (fds_len != 2) {
-        answer.result = -EPROTO;
-    } else if (counters_read(&shard->counters->generations) >= SHARD_GENERATIONS_MAX) {
-        shard_free_oldest(shard);
-        answer.result = -EBUSY;
-    } else {
-        answer.result = generation_new(&generation, fds[0], fds[1], shard->start.connections_max);
-    }
-    if (generation) {
-        shard_use(shard, generation);
-    }
     if (message_send(shard->start.channel_fd, &answer, NULL, 0) < 0) {
         LOG_WRN("could not answer the supervisor");
     }
+}
+
+/* One that is still being prepared is overtaken, and never answered for. */
+static void shard_adopt(struct shard *shard, const struct message *message, const int *fds,
+                        unsigned fds_len)
+{
+    struct generation *generation = NULL;
+    int r;
+
+    if (fds_len != 2) {
+        r = -EPROTO;
+    } else if (counters_read(&shard->counters->generations) >= SHARD_GENERATIONS_MAX) {
+        shard_free_oldest(shard);
+        r = -EBUSY;
+    } else {
+        r = generation_new(&generation, fds[0], fds[1]);
+    }
+    if (r < 0) {
+        shard_answer_adopt(shard, message->number, r);
+        return;
+    }
+    if (shard->coming) {
+        shard_retire(shard, shard->coming);
+    }
+    counters_add(&shard->counters->generations, 1);
+    shard->coming = generation;
+}
+
+/* A step a turn, also when requests keep the loop busy, so that it comes to an end. */
+static void shard_run_adoption(struct shard *shard)
+{
+    struct generation *generation = shard->coming;
+
+    if (LIKELY(!generation)) {
+        return;
+    }
+    ring_flush(shard->ring);
+    const int r = generation_prepare(generation, shard->start.connections_max);
+
+    if (r == GENERATION_MORE) {
+        return;
+    }
+    shard->coming = NULL;
+    if (r == GENERATION_READY) {
+        shard_use(shard, generation);
+    } else {
+        shard_retire(shard, generation);
+    }
+    shard_answer_adopt(shard, generation->number, ERR_FOLD(r));
 }
 
 static void shard_begin_drain(struct shard *shard)
@@ -407,6 +472,7 @@ static void shard_on_channel(struct ring_op *op, int res)
     if (res == -ECANCELED) {
         return;
     }
+    (void)shard_now(shard); /* The turn is counted from here at the latest. */
     while ((r = message_recv(shard->start.channel_fd, &message, fds, &fds_len)) > 0) {
         shard_on_message(shard, &message, fds, fds_len);
         for (unsigned i = 0; i < fds_len; i++) {
@@ -420,6 +486,32 @@ static void shard_on_channel(struct ring_op *op, int res)
         }
         ring_cancel(shard->ring, &shard->channel_op);
         shard_begin_drain(shard);
+    }
+}
+
+/* Bodies that came in this turn are hashed side by side, and those that had ended get on. */
+static void shard_run_hashing(struct shard *shard)
+{
+    struct list_node *pos;
+    struct list_node *node;
+    struct list_node batch;
+
+    shard->hashes_left = false;
+    list_for_each (pos, &shard->generations) {
+        shard->hashes_left |= match_db_hash(CONTAINER_OF(pos, struct generation, node)->db);
+    }
+    list_init(&batch);
+    while ((node = list_pop(&shard->hashing))) {
+        list_append(&batch, node);
+    }
+    while ((node = list_pop(&batch))) {
+        struct txn *txn = CONTAINER_OF(node, struct txn, work_node);
+
+        if (match_body_is_queued(&txn->match)) {
+            list_append(&shard->hashing, node);
+        } else {
+            conn_run(txn->conn);
+        }
     }
 }
 
@@ -501,6 +593,30 @@ static bool shard_is_finished(const struct shard *shard)
     return shard->draining && (list_is_empty(&shard->open_conns) || shard->now_ns > shard->bye_ns);
 }
 
+/* How long the loop was busy: from this turn's first look at the clock to its end. */
+static void shard_note_turn(struct shard *shard)
+{
+    const uint64_t end_ns = clock_now_ns();
+    const uint64_t turn_ns = end_ns - shard_now(shard);
+
+    if (LIKELY(turn_ns <= shard->peak_ns && end_ns - shard->peak_from_ns < SHARD_PEAK_NS)) {
+        return;
+    }
+    if (end_ns - shard->peak_from_ns >= SHARD_PEAK_NS) {
+        shard->peak_before_ns = shard->peak_ns;
+        shard->peak_ns = 0;
+        shard->peak_from_ns = end_ns;
+    }
+    shard->peak_ns = MAX_OF(shard->peak_ns, turn_ns);
+    counters_set(&shard->counters->turn_us, MAX_OF(shard->peak_ns, shard->peak_before_ns) / 1000);
+}
+
+static bool shard_has_work(const struct shard *shard)
+{
+    return shard->coming || !list_is_empty(&shard->work) || !list_is_empty(&shard->hashing) ||
+           shard->hashes_left || !list_is_empty(&shard->retired);
+}
+
 /* Work goes on until then: taking requests in began at `from_ns` and has just ended. */
 static uint64_t shard_share_until(uint64_t from_ns)
 {
@@ -512,13 +628,15 @@ static uint64_t shard_share_until(uint64_t from_ns)
 static int shard_loop(struct shard *shard)
 {
     while (!shard_is_finished(shard)) {
-        const bool has_work = !list_is_empty(&shard->work);
-        uint64_t wait_ns = has_work ? 0 : wheel_wait_ns(&shard->wheel);
+        const bool has_work = shard_has_work(shard);
         const uint64_t from_ns = has_work ? clock_now_ns() : 0;
+        uint64_t wait_ns = has_work ? 0 : wheel_wait_ns(&shard->wheel);
 
         if (shard->draining) {
             wait_ns = MIN_OF(wait_ns, WHEEL_TICK_NS);
         }
+        const bool serving = shard->current != NULL; /* Before that nobody waits. */
+
         shard->now_stale = true;
         const int r = ring_turn(shard->ring, wait_ns);
 
@@ -527,12 +645,18 @@ static int shard_loop(struct shard *shard)
             return 1;
         }
         wheel_run(&shard->wheel, shard_now(shard));
+        shard_run_hashing(shard);
         shard_run_work(shard, has_work ? shard_share_until(from_ns) : 0);
+        shard_run_adoption(shard);
+        shard_run_retired(shard);
         admission_run(shard);
         shard_quench(shard);
         shard_flush_access(shard);
         shard_update_date(shard);
         shard->counters->log_lost = log_lost();
+        if (serving) {
+            shard_note_turn(shard);
+        }
     }
     return 0;
 }
@@ -590,11 +714,14 @@ static void shard_init(struct shard *shard, const struct shard_start *start)
     shard->counters = &start->pages[start->index].counters;
     counters_reset_gauges(shard->counters);
     list_init(&shard->generations);
+    list_init(&shard->retired);
     list_init(&shard->work);
+    list_init(&shard->hashing);
     list_init(&shard->waiting);
     list_init(&shard->open_conns);
     list_init(&shard->thirsty);
     shard->now_ns = clock_now_ns();
+    shard->peak_from_ns = shard->now_ns;
     wheel_init(&shard->wheel, shard->now_ns);
     shard->access = text_over(shard->access_room, sizeof(shard->access_room));
     shard_update_date(shard);

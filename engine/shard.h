@@ -51,10 +51,14 @@ struct shard {
     struct pool txns;
     struct body_store store;
     struct block_memory block_memory;
-    struct list_node generations; /* Current first. */
+    struct list_node generations; /* Oldest first. */
+    struct list_node retired;     /* Generations that nobody uses, on their way out. */
     struct generation *current;
-    struct list_node work;    /* Transactions with a slice of work left. */
-    struct list_node waiting; /* Transactions that wait for admission, oldest first. */
+    struct generation *coming; /* Being prepared; NULL: none. */
+    struct list_node work;     /* Transactions with a slice of work left. */
+    struct list_node hashing;  /* Transactions whose bodies are hashed when the turn ends. */
+    bool hashes_left;          /* More bytes came than one turn hashes. */
+    struct list_node waiting;  /* Transactions that wait for admission, oldest first. */
     struct list_node open_conns;
     uint32_t quenched;        /* Connections whose burst is expected. */
     struct list_node thirsty; /* Connections that are not read yet for want of memory. */
@@ -62,8 +66,11 @@ struct shard {
     struct ring_op channel_op;
     uint64_t now_ns; /* Read once a turn, see shard_now. */
     bool now_stale;
-    char who[32];          /* "shard 0", for the log. */
-    uint64_t others_at_ns; /* When the other shards' counters were read. */
+    uint64_t peak_ns; /* Longest turn since peak_from_ns, */
+    uint64_t peak_from_ns;
+    uint64_t peak_before_ns; /* and of the time before that. */
+    char who[32];            /* "shard 0", for the log. */
+    uint64_t others_at_ns;   /* When the other shards' counters were read. */
     uint64_t others_active;
     uint64_t others_connections;
     int64_t date_sec;

@@ -152,8 +152,8 @@ static bool supervisor_same_meta(const struct defs_meta *a, const struct defs_me
            a->sequence == b->sequence && a->certified == b->certified;
 }
 
-/* True when something changed and a generation was made of it; then `image_fd` is kept. */
-static bool supervisor_adopt(struct supervisor *supervisor, int image_fd,
+/* True when something changed and a generation was made of it; then the image is kept. */
+static bool supervisor_adopt(struct supervisor *supervisor, const struct compiler_product *product,
                              const struct defs_image *image, char error[DEFS_ERROR_CAP])
 {
     const struct config *config =
@@ -161,6 +161,7 @@ static bool supervisor_adopt(struct supervisor *supervisor, int image_fd,
     struct generation_facts facts = {
         .number = supervisor->number + 1,
         .max_connections = supervisor->connections_max,
+        .model = slice_from(product->model, product->model_len),
     };
 
     if (supervisor_is_older(supervisor, &image->meta, error)) {
@@ -177,30 +178,32 @@ static bool supervisor_adopt(struct supervisor *supervisor, int image_fd,
     if (file_fd < 0) {
         return false;
     }
-    supervisor_use(supervisor, image_fd, image, file_fd, &facts);
+    supervisor_use(supervisor, product->image_fd, image, file_fd, &facts);
     return true;
 }
 
-/* The same, from the file; `image_fd` is closed when it is not kept. */
-static bool supervisor_adopt_file(struct supervisor *supervisor, int image_fd,
-                                  char error[DEFS_ERROR_CAP])
+/* The same, from the file; takes the product, and closes what is not kept of it. */
+static bool supervisor_adopt_product(struct supervisor *supervisor,
+                                     struct compiler_product *product, char error[DEFS_ERROR_CAP])
 {
     struct defs_image image;
     /* The compiler has tested it, and it is sealed; reading all of it would take time from shards.
      */
-    const int r = defs_image_open(&image, image_fd, false);
+    const int r = defs_image_open(&image, product->image_fd, false);
     bool changed = false;
 
     error[0] = '\0';
     if (r == 0) {
-        changed = supervisor_adopt(supervisor, image_fd, &image, error);
+        changed = supervisor_adopt(supervisor, product, &image, error);
         defs_image_close(&image);
     } else {
         snprintf(error, DEFS_ERROR_CAP, "the image cannot be opened: %s", strerror(-r));
     }
     if (!changed) {
-        close(image_fd);
+        close(product->image_fd);
     }
+    free(product->model);
+    *product = (struct compiler_product){.image_fd = -1};
     return changed;
 }
 
@@ -232,14 +235,14 @@ void supervisor_on_compiled(struct supervisor *supervisor, int wait_status)
 {
     struct compiler_result result;
     char error[DEFS_ERROR_CAP];
-    int image_fd;
+    struct compiler_product product;
 
-    compiler_finish(&supervisor->compiler, wait_status, &result, &image_fd);
+    compiler_finish(&supervisor->compiler, wait_status, &result, &product);
     if (!result.good) {
         supervisor_refuse(supervisor, "definitions", result.error);
         return;
     }
-    const bool changed = supervisor_adopt_file(supervisor, image_fd, error);
+    const bool changed = supervisor_adopt_product(supervisor, &product, error);
 
     if (error[0] != '\0') {
         supervisor_refuse(supervisor, "definitions", error);

@@ -161,9 +161,17 @@ bool txn_wants_input(const struct txn *txn)
 
 void txn_work_later(struct txn *txn)
 {
+    struct shard *shard = txn->shard;
+    struct list_node *list = match_body_is_queued(&txn->match) ? &shard->hashing : &shard->work;
+
     if (list_is_empty(&txn->work_node)) {
-        list_append(&txn->shard->work, &txn->work_node);
+        list_append(list, &txn->work_node);
     }
+}
+
+bool txn_is_hashing(const struct txn *txn)
+{
+    return !list_is_empty(&txn->work_node) && match_body_is_queued(&txn->match);
 }
 
 /*
@@ -333,12 +341,13 @@ enum txn_flow txn_decide(struct txn *txn, enum txn_verdict verdict)
     return txn_goto(txn, TXN_STEP_drain);
 }
 
-void txn_scan_begin(struct txn *txn, struct match_source source)
+void txn_scan_begin(struct txn *txn, struct match_source source, match_stay_fn stay)
 {
     /* As many slots as transactions were asked for when the database was opened. */
     const bool begun = match_body_begin(&txn->match, txn->generation->db, source);
 
     ASSERT(begun);
+    match_body_set_stay(&txn->match, stay);
     txn->scanning = true;
     txn->scan_from_ns = shard_now(txn->shard);
 }

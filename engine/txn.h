@@ -87,7 +87,7 @@ struct txn {
     struct shard *shard;
     struct generation *generation;
     enum txn_step_id step;
-    struct list_node work_node; /* In shard->work. */
+    struct list_node work_node; /* In shard->work or shard->hashing. */
     struct list_node wait_node; /* In shard->waiting. */
     uint64_t begun_ns;
 
@@ -183,8 +183,14 @@ void txn_settle(struct txn *txn);
 /* The action is one that deletes what is infected. */
 bool txn_deletes(const struct txn *txn);
 
-/* Puts the transaction on the list of work to be continued in a later turn. */
+/*
+ * Puts the transaction on the list of work to be continued in a later turn, or on that of bodies
+ * which are hashed side by side when this turn ends.
+ */
 void txn_work_later(struct txn *txn);
+
+/* Its body is on the latter, and nothing can be done until it has been hashed. */
+bool txn_is_hashing(const struct txn *txn);
 
 /* Sets a finding of our own making (limits, policy). */
 void txn_set_violation(struct txn *txn, enum match_kind kind, const char *name);
@@ -195,8 +201,8 @@ bool txn_body_trickles(struct txn *txn);
 /* One log line for a finding and what was done about it. */
 void txn_log_finding(struct txn *txn);
 
-/* Starts matching over `source`. */
-void txn_scan_begin(struct txn *txn, struct match_source source);
+/* Starts matching over `source`; `stay` tells which of its bytes stay in memory. */
+void txn_scan_begin(struct txn *txn, struct match_source source, match_stay_fn stay);
 void txn_scan_end(struct txn *txn);
 
 /* The scan has taken longer than limits.time. */

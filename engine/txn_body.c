@@ -246,7 +246,7 @@ static void txn_body_begin(struct txn *txn)
     body_init(&txn->body, &txn->shard->store, txn_on_body_wake, txn);
     txn->progress_ns = shard_now(txn->shard);
     if (txn->verdict == TXN_UNDECIDED) {
-        txn_scan_begin(txn, (struct match_source){body_at, &txn->body});
+        txn_scan_begin(txn, (struct match_source){body_at, &txn->body}, body_stay_at);
     }
 }
 
@@ -301,6 +301,9 @@ enum txn_flow txn_step_verdict(struct txn *txn)
 
     if (!txn->scanning) {
         return txn_decide(txn, txn->verdict == TXN_UNDECIDED ? TXN_SKIPPED : txn->verdict);
+    }
+    if (txn_is_hashing(txn)) {
+        return TXN_WAIT;
     }
     status = match_body_end(&txn->match, &txn->finding);
     if (status == MATCH_AGAIN && txn_scan_is_late(txn)) {

@@ -124,6 +124,19 @@ static const uint8_t *txn_file_at(void *ctx, uint64_t offset, size_t *out_len)
                           out_len);
 }
 
+/* A file that came with one read is still where it was read to. */
+static const uint8_t *txn_file_stay_at(void *ctx, uint64_t offset, size_t *out_len)
+{
+    const struct txn *txn = ctx;
+    const struct txn_file *file = &txn->file;
+
+    if (file->stage != FILE_STAGE_RUNNING || (uint64_t)file->result != file->size) {
+        return NULL;
+    }
+    *out_len = (size_t)(file->size - offset);
+    return file->block + offset;
+}
+
 enum txn_flow txn_step_file_open(struct txn *txn)
 {
     struct txn_file *file = &txn->file;
@@ -150,7 +163,7 @@ enum txn_flow txn_step_file_open(struct txn *txn)
     counters_add(&txn->shard->counters->files_scanned, 1);
     file->stage = FILE_STAGE_BEGIN;
     if (txn->verdict == TXN_UNDECIDED && (txn->route.service->scans & SERVICE_SCAN_AV)) {
-        txn_scan_begin(txn, (struct match_source){txn_file_at, txn});
+        txn_scan_begin(txn, (struct match_source){txn_file_at, txn}, txn_file_stay_at);
         return txn_goto(txn, TXN_STEP_file_read);
     }
     return txn_goto(txn, TXN_STEP_file_verdict);
@@ -231,6 +244,9 @@ static enum txn_flow txn_file_answer(struct txn *txn)
 
 enum txn_flow txn_step_file_verdict(struct txn *txn)
 {
+    if (txn_is_hashing(txn)) {
+        return TXN_WAIT;
+    }
     if (txn->verdict == TXN_UNDECIDED && txn->scanning) {
         switch (match_body_end(&txn->match, &txn->finding)) {
         case MATCH_AGAIN:

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "match/digest.h"
 
+#include "base/assert.h"
+
 #define DIGEST_HAS(kinds, kind) ((kinds) >> (kind)&1)
 
 void digest_init(struct digest *digest, unsigned kinds)
@@ -41,6 +43,27 @@ void digest_final(struct digest *digest, unsigned kinds, struct digest_value *ou
     if (DIGEST_HAS(kinds, LAYOUT_SHA256)) {
         SHA256_Final(out->bytes[LAYOUT_SHA256], &digest->sha256);
     }
+}
+
+void digest_md5_get(const struct digest *digest, uint32_t out_state[4])
+{
+    ASSERT(digest->md5.num == 0);
+    out_state[0] = digest->md5.A;
+    out_state[1] = digest->md5.B;
+    out_state[2] = digest->md5.C;
+    out_state[3] = digest->md5.D;
+}
+
+void digest_md5_set(struct digest *digest, const uint32_t state[4], uint64_t bytes)
+{
+    ASSERT(digest->md5.num == 0);
+    ASSERT(bytes % MD5_CBLOCK == 0);
+    digest->md5.A = state[0];
+    digest->md5.B = state[1];
+    digest->md5.C = state[2];
+    digest->md5.D = state[3];
+    digest->md5.Nl = (MD5_LONG)(bytes << 3);
+    digest->md5.Nh = (MD5_LONG)(bytes >> 29);
 }
 
 static bool digest_has_size(const struct layout *layout, const struct layout_sizes *sizes,
@@ -124,13 +147,23 @@ static uint64_t digest_head(const uint8_t *digest)
     return __builtin_bswap64(head);
 }
 
+/* Digests are random numbers: in [lo, hi) of its bucket one stands about where its next bits say.
+ */
+static uint32_t digest_expect(const struct layout_table *table, uint64_t wanted, uint32_t lo,
+                              uint32_t hi)
+{
+    const uint64_t rest = wanted << table->bucket_bits >> 32;
+
+    return lo + (uint32_t)((hi - lo) * rest >> 32);
+}
+
 /* So many digests are looked at where the wanted one is expected. */
 #define DIGEST_WINDOW 8
 
 /*
- * The same as digest_search. Digests are random numbers, so inside a bucket one stands about where
- * its next bits say: nearly always among the few around that place. Looking at all of these without
- * a branch lets the processor fetch them, and what the next lookup needs, at once.
+ * The same as digest_search. The wanted one nearly always is among the few around the place where
+ * it is expected. Looking at all of these without a branch lets the processor fetch them, and what
+ * the next lookup needs, at once.
  */
 static uint32_t digest_locate(const struct layout_table *table, const struct layout_digest *entries,
                               const struct digest_row *row, const uint32_t bounds[2])
@@ -138,8 +171,7 @@ static uint32_t digest_locate(const struct layout_table *table, const struct lay
     const uint32_t lo = bounds[0];
     const uint32_t hi = bounds[1];
     const uint64_t wanted = digest_head(row->wanted);
-    const uint64_t rest = wanted << table->bucket_bits >> 32;
-    const uint32_t at = lo + (uint32_t)((hi - lo) * rest >> 32);
+    const uint32_t at = digest_expect(table, wanted, lo, hi);
     uint32_t from = at > lo + DIGEST_WINDOW / 2 ? at - DIGEST_WINDOW / 2 : lo;
     uint32_t less = 0;
 
@@ -206,4 +238,37 @@ const struct layout_digest *digest_find_of(const struct layout *layout, enum lay
         }
     }
     return entry;
+}
+
+void digest_fetch_bucket(const struct layout *layout, enum layout_hash kind, const uint8_t *digest)
+{
+    const struct layout_table *table = &layout->header->tables[LAYOUT_SCOPE_BODY][kind];
+
+    if (table->len > 0) {
+        __builtin_prefetch(layout->buckets + table->bucket_first +
+                           layout_bucket(digest, table->bucket_bits));
+    }
+}
+
+void digest_fetch_row(const struct layout *layout, enum layout_hash kind, const uint8_t *digest)
+{
+    const struct layout_table *table = &layout->header->tables[LAYOUT_SCOPE_BODY][kind];
+    const uint8_t *digests = (const uint8_t *)(layout->digest_words + table->word_first);
+    const size_t bytes = layout_digest_bytes(kind);
+
+    if (table->len == 0) {
+        return;
+    }
+    const uint32_t *bounds =
+        layout->buckets + table->bucket_first + layout_bucket(digest, table->bucket_bits);
+    const uint32_t at = digest_expect(table, digest_head(digest), bounds[0], bounds[1]);
+
+    if (at < table->len) {
+        const uint32_t from = at > DIGEST_WINDOW / 2 ? at - DIGEST_WINDOW / 2 : 0;
+
+        __builtin_prefetch(layout->digests + table->digest_first + at);
+        for (size_t i = 0; i <= DIGEST_WINDOW * bytes; i += 64) {
+            __builtin_prefetch(digests + from * bytes + i);
+        }
+    }
 }

@@ -35,6 +35,10 @@ void digest_init(struct digest *digest, unsigned kinds);
 void digest_update(struct digest *digest, unsigned kinds, struct slice bytes);
 void digest_final(struct digest *digest, unsigned kinds, struct digest_value *out);
 
+/* The state of the MD5 after a whole number of blocks, for those who go on with it elsewhere. */
+void digest_md5_get(const struct digest *digest, uint32_t out_state[4]);
+void digest_md5_set(struct digest *digest, const uint32_t state[4], uint64_t bytes);
+
 enum digest_purpose {
     DIGEST_DETECTS,
     DIGEST_ALLOWS
@@ -50,6 +54,13 @@ const struct layout_digest *digest_find_of(const struct layout *layout, enum lay
                                            unsigned kinds, uint64_t size,
                                            const struct digest_value *value,
                                            enum digest_purpose purpose);
+
+/*
+ * Has the processor fetch what digest_find of a whole body's digest will look at, so that the waits
+ * for several bodies overlap: first the bucket for all of them, then the row for all of them.
+ */
+void digest_fetch_bucket(const struct layout *layout, enum layout_hash kind, const uint8_t *digest);
+void digest_fetch_row(const struct layout *layout, enum layout_hash kind, const uint8_t *digest);
 
 /* The same for whole bodies. */
 static inline unsigned digest_kinds(const struct layout *layout, uint64_t size,

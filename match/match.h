@@ -27,6 +27,12 @@ struct match_source {
     void *ctx;
 };
 
+/*
+ * The same for bytes in memory that stay where they are, as long as nobody feeds or ends the body
+ * or tells its owner otherwise: NULL when those at `offset` do not.
+ */
+typedef const uint8_t *(*match_stay_fn)(void *ctx, uint64_t offset, size_t *out_len);
+
 enum match_kind {
     MATCH_VIRUS,
     MATCH_MAIL_POLICY,
@@ -65,6 +71,7 @@ struct match_pending {
 struct match_body {
     struct match_db *db; /* NULL when idle. All fields are private. */
     struct match_source source;
+    match_stay_fn stay;    /* NULL: nothing stays. */
     void *views;           /* Its normalised views, from the db's pool, or NULL. */
     void *slot;            /* Stream, followed signatures and digests, from the db's pool. */
     uint64_t fed;          /* Bytes seen. */
@@ -92,12 +99,28 @@ MUST_CHECK int match_db_open(struct match_db **out_db, struct slice image, uint3
 
 /*
  * The same for an image that match_db_open has taken before, here or in a process that is trusted,
- * and that nobody can have changed since (a sealed memfd). Touches little of it, so that a process
- * can adopt an image between two requests.
+ * and that nobody can have changed since (a sealed memfd). With `model`, what match_db_model said
+ * of that db in a process of the same program, it touches two pages of it whatever its size, so
+ * that a process can adopt it between two requests; without (empty) Hyperscan reads its databases
+ * once. `model` lies at an address that 64 divides and is not needed afterwards.
  */
 MUST_CHECK int match_db_open_sealed(struct match_db **out_db, struct slice image,
-                                    uint32_t bodies_max);
+                                    struct slice model, uint32_t bodies_max);
+
+/*
+ * What opening the image came to, as bytes: for other processes, not for keeping. They are
+ * malloc'ed; empty when there is no memory or the version of Hyperscan is not known for it.
+ */
+struct slice match_db_model(const struct match_db *db);
+
+/* No body is under way. */
 void match_db_close(struct match_db *db);
+
+/*
+ * Begins or goes on to close, for some ten microseconds; true when there is nothing left of the db.
+ * Until then the image stays mapped, and nothing else may be done with the db.
+ */
+MUST_CHECK bool match_db_close_slice(struct match_db *db);
 
 /* Signatures of each kind, for status and `baleen defs inspect`. */
 struct match_counts {
@@ -113,6 +136,12 @@ void match_db_counts(const struct match_db *db, struct match_counts *out);
 MUST_CHECK bool match_body_begin(struct match_body *body, struct match_db *db,
                                  struct match_source source);
 
+/*
+ * Bodies whose bytes stay in memory are hashed side by side, many at the price of one: they wait
+ * for each other until match_db_hash is called. To be called before the first byte is fed.
+ */
+void match_body_set_stay(struct match_body *body, match_stay_fn stay);
+
 /* The next bytes of the body; the source must already have them. */
 MUST_CHECK enum match_status match_body_feed(struct match_body *body, struct slice bytes,
                                              struct match_finding *out);
@@ -122,6 +151,18 @@ MUST_CHECK enum match_status match_body_feed(struct match_body *body, struct sli
  * MATCH_AGAIN means call again.
  */
 MUST_CHECK enum match_status match_body_end(struct match_body *body, struct match_finding *out);
+
+/*
+ * After MATCH_AGAIN: the body waits to be hashed with others. It goes on when that is done; whoever
+ * calls end again while it waits has it done there and then. False for an idle body.
+ */
+bool match_body_is_queued(const struct match_body *body);
+
+/*
+ * Hashes the bytes that wait, some 200 microseconds at most: to be called when a turn of the
+ * caller's loop ends. True when some are left for the next turn.
+ */
+bool match_db_hash(struct match_db *db);
 
 /* Returns the slot; no-op when idle. */
 void match_body_fini(struct match_body *body);

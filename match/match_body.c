@@ -181,9 +181,15 @@ bool match_body_begin(struct match_body *body, struct match_db *db, struct match
     slot->facts.parsed = false;
     slot->serial = ++db->serial;
     match_slot_init_marks(db, slot);
+    list_init(&slot->queue_node);
+    slot->md5_at = 0;
+    slot->md5_ends = false;
+    slot->md5_ready = false;
+    slot->md5_alone = false;
     digest_init(&slot->digest, db->star_detects);
     body->db = db;
     body->source = source;
+    body->stay = NULL;
     body->views = NULL;
     body->slot = slot;
     body->fed = 0;
@@ -215,6 +221,13 @@ void match_body_begin_view(struct match_body *body, struct match_db *db, struct 
     body_start(body, (enum match_target)target);
 }
 
+void match_body_set_stay(struct match_body *body, match_stay_fn stay)
+{
+    ASSERT(body->db);
+    ASSERT(body->fed == 0);
+    body->stay = stay;
+}
+
 enum match_status match_body_feed(struct match_body *body, struct slice bytes,
                                   struct match_finding *out)
 {
@@ -229,7 +242,7 @@ enum match_status match_body_feed(struct match_body *body, struct slice bytes,
     body->fed += bytes.len;
     body->budget += bytes.len * BODY_BUDGET_PER_BYTE;
     if (body->db->star_detects && !body->view) {
-        digest_update(&slot->digest, body->db->star_detects, bytes);
+        body_hash_feed(body, bytes);
     }
     if (bytes.len == 0 || body->found != MATCH_NONE || slot->over || slot->failed) {
         return body_settle(body, out);
@@ -336,6 +349,13 @@ enum match_status match_body_end(struct match_body *body, struct match_finding *
     return slot->over ? MATCH_OVER_BUDGET : MATCH_CLEAN;
 }
 
+bool match_body_is_queued(const struct match_body *body)
+{
+    const struct match_slot *slot = body->slot;
+
+    return body->db && !list_is_empty(&slot->queue_node);
+}
+
 void match_body_fini(struct match_body *body)
 {
     struct match_slot *slot = body->slot;
@@ -344,6 +364,7 @@ void match_body_fini(struct match_body *body)
         return;
     }
     views_fini(body);
+    queue_leave(body);
     window_release(body->db, body);
     scan_stream_close(slot->stream);
     marks_clear(&slot->follows);

@@ -6,9 +6,10 @@
  * match_body.c is the life of a body, match_trigger.c what happens when a trigger is seen,
  * match_chase.c follows signatures of several clusters, match_place.c says where a signature may
  * start, match_views.c matches normalised text beside the body, match_parts.c hashes pieces of
- * executables and match_hash.c whole bodies at the end; logic.c and logic_*.c decide signatures
- * with logic.
+ * executables and match_hash.c whole bodies, with match_queue.c for those that are hashed side by
+ * side; logic.c and logic_*.c decide signatures with logic.
  */
+#include "base/list.h"
 #include "base/pool.h"
 #include "match/digest.h"
 #include "match/exe_imports.h"
@@ -16,6 +17,7 @@
 #include "match/logic.h"
 #include "match/marks.h"
 #include "match/match.h"
+#include "match/match_queue.h"
 #include "match/scan.h"
 #include "match/verify.h"
 #include "match/view.h"
@@ -80,6 +82,13 @@ struct match_slot {
     bool undecided;       /* Something could not be decided; what is left may still be found. */
     bool failed;          /* The source failed. */
     struct marks follows; /* Signatures that stand alone, to be followed to their ends. */
+    struct list_node queue_node;   /* In the db's queue, */
+    struct match_body *queue_body; /* as this body. */
+    uint64_t md5_at;               /* Bytes that the body's MD5 has taken. */
+    bool md5_ends;                 /* All of the body is there, and its MD5 is wanted. */
+    bool md5_ready;                /* It is in `md5`. */
+    bool md5_alone;                /* Its bytes were not to be had for lanes: no more of that. */
+    uint8_t md5[MD5_DIGEST_LENGTH];
     struct digest digest;
     struct match_chase chases[MATCH_CHASES_MAX];
     struct logic_slot logic;
@@ -102,6 +111,7 @@ struct match_db {
     find_fn find;
     struct verify_span *spans;
     struct match_window *window; /* NULL until a body needs one. */
+    struct match_queue *queue;   /* Bodies that are hashed side by side. */
     struct pool views;           /* Of normalised bodies; empty when no signature wants any. */
     struct view_window view_windows[VIEW_KINDS];
     struct regex_cache *regexes;
@@ -232,6 +242,12 @@ void body_parts_begin(struct match_body *body);
 bool body_parts_run(struct match_body *body);
 
 /* ---- match_hash.c ---- */
+
+/* Bytes of a body that has not ended for which it is worth a place in the queue. */
+#define MATCH_QUEUE_LAG KIB(4)
+
+/* Kinds that every body needs go along while it arrives. */
+void body_hash_feed(struct match_body *body, struct slice bytes);
 
 /* Chooses the digests that the answer depends on. */
 void body_hash_begin(struct match_body *body);

@@ -3,6 +3,9 @@
 
 #include "base/macro.h"
 
+#include <assert.h>
+#include <string.h>
+
 struct entity {
     char name[NORMAL_ENTITY_MAX];
     uint16_t code;
@@ -155,29 +158,42 @@ static const struct entity entities[] = {
     /* clang-format on */
 };
 
-static uint64_t entity_word(const struct entity *entity)
+/* The letters as one number, the first one highest. */
+static uint64_t entity_key(const struct entity *entity)
 {
-    uint64_t word = 0;
+    uint64_t key;
 
-    for (unsigned i = 0; i < NORMAL_ENTITY_MAX && entity->name[i] != '\0'; i++) {
-        word = word << 8 | (uint8_t)entity->name[i];
-    }
-    return word;
+    memcpy(&key, entity->name, sizeof(key));
+    return __builtin_bswap64(key);
+}
+
+static unsigned entity_len(uint64_t word)
+{
+    return (unsigned)(sizeof(word) - (size_t)__builtin_clzll(word) / 8);
 }
 
 uint16_t normal_entity_find(uint64_t word)
 {
-    unsigned low = 0;
-    unsigned high = ARRAY_LEN(entities);
+    /* Where the names of so many letters begin, and where the last ones end. */
+    static const uint16_t firsts[NORMAL_ENTITY_MAX + 2] = {0,   0,   0,   28,  136,
+                                                           293, 483, 654, 661, 662};
+
+    if (word == 0) {
+        return 0;
+    }
+    const unsigned len = entity_len(word);
+    const uint64_t key = word << 8 * (NORMAL_ENTITY_MAX - len);
+    unsigned low = firsts[len];
+    unsigned high = firsts[len + 1];
 
     while (low < high) {
         const unsigned middle = low + (high - low) / 2;
-        const uint64_t found = entity_word(&entities[middle]);
+        const uint64_t found = entity_key(&entities[middle]);
 
-        if (found == word) {
+        if (found == key) {
             return entities[middle].code;
         }
-        if (found < word) {
+        if (found < key) {
             low = middle + 1;
         } else {
             high = middle;

@@ -3,56 +3,9 @@
 
 #include "base/assert.h"
 #include "match/normal_entity.h"
+#include "match/normal_page.h"
 
 #include <emmintrin.h>
-
-/*
- *     TEXT ──<──► TAG ──► NAME ──► GAP ◄──► ATTR ──=──► EQUAL ──► VALUE ◄──► SPLIT
- *      ▲           │!       │>      │>                               │>
- *      ├───>── SKIP◄┘       └───┬───┴────────────────────────────────┘
- *      └────────────────────────┤
- *      ▲                        ▼ script, style
- *      └── SCRIPT_NAME ◄─── SCRIPT_TAG ◄──<── SCRIPT
- *
- * REF, REF_NAME, REF_LONG, REF_DECIMAL, REF_HEX are entered with `&` from TEXT, SCRIPT and VALUE
- * and return there.
- */
-enum html_state {
-    HTML_FOLD, /* TEXT behind a tag: white space says nothing, */
-    HTML_WAIT, /* or behind white space: a space is written when something follows. */
-    HTML_TEXT,
-    HTML_TAG,
-    HTML_NAME,
-    HTML_GAP,
-    HTML_ATTR,
-    HTML_EQUAL,
-    HTML_VALUE,
-    HTML_SPLIT, /* White space inside a quoted VALUE. */
-    HTML_SKIP,
-    HTML_SCRIPT,
-    HTML_SCRIPT_TAG,
-    HTML_SCRIPT_NAME,
-    HTML_SCRIPT_SKIP, /* `<!` in a script, to the next `>`. */
-    HTML_REF,
-    HTML_REF_NAME,
-    HTML_REF_LONG,
-    HTML_REF_DECIMAL,
-    HTML_REF_HEX,
-};
-
-enum html_tag {
-    HTML_TAG_OTHER,
-    HTML_TAG_SCRIPT,
-    HTML_TAG_STYLE,
-    HTML_TAG_A,
-    HTML_TAG_IMG,
-};
-
-enum html_link {
-    HTML_LINK_NONE,
-    HTML_LINK_NOW, /* The value that comes is the link. */
-    HTML_LINK_DONE,
-};
 
 #define HTML_LINK_MAX 1024
 #define HTML_PIECE    8191
@@ -766,25 +719,47 @@ static inline size_t block_text(struct normal_html *html, const uint8_t *from, u
     return block_store(&block, stops, out);
 }
 
-/* Bytes of a tag or script that mean nothing but themselves. */
+/* Bytes of a tag or script that mean more than themselves. */
+static inline unsigned block_plain_stops(const struct html_block *block)
+{
+    const __m128i low = _mm_cmplt_epi8(block->bytes, _mm_set1_epi8(' ' + 1));
+    const __m128i ends =
+        _mm_or_si128(block_is(block->bytes, '<'),
+                     _mm_or_si128(block_is(block->bytes, '>'), block_is(block->bytes, '=')));
+    const __m128i quotes =
+        _mm_or_si128(block_is(block->bytes, '&'),
+                     _mm_or_si128(block_is(block->bytes, '"'), block_is(block->bytes, '\'')));
+
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(low, _mm_or_si128(ends, quotes)));
+}
+
 static inline size_t block_plain(const struct normal_html *html, const uint8_t *from, uint8_t **out)
 {
     const struct html_block block = block_load(from);
-    const __m128i low = _mm_cmplt_epi8(block.bytes, _mm_set1_epi8(' ' + 1));
-    const __m128i ends =
-        _mm_or_si128(block_is(block.bytes, '<'),
-                     _mm_or_si128(block_is(block.bytes, '>'), block_is(block.bytes, '=')));
-    const __m128i quotes =
-        _mm_or_si128(block_is(block.bytes, '&'),
-                     _mm_or_si128(block_is(block.bytes, '"'), block_is(block.bytes, '\'')));
-    const unsigned stops =
-        (unsigned)_mm_movemask_epi8(_mm_or_si128(low, _mm_or_si128(ends, quotes)));
     uint8_t *to = *out;
-    const size_t len = block_store(&block, stops, &to);
+    const size_t len = block_store(&block, block_plain_stops(&block), &to);
 
     if (html->view == NORMAL_NOCOMMENT) {
         *out = to;
     }
+    return len;
+}
+
+/* Bytes of a quoted link, behind the first one: the last of them is held. */
+static inline size_t block_link(struct normal_html *html, const uint8_t *from, uint8_t **out)
+{
+    const struct html_block block = block_load(from);
+    const size_t len = (size_t)__builtin_ctz(block_plain_stops(&block) | 1U << HTML_BLOCK);
+
+    if (len == 0 || !html->has_held || html->link_len + len >= HTML_LINK_MAX) {
+        return 0;
+    }
+    **out = html->held;
+    memcpy(*out + 1, from, HTML_BLOCK);
+    *out += len;
+    html->blank = len == 1 && html->held == ' ';
+    html->held = from[len - 1];
+    html->link_len += (uint16_t)len;
     return len;
 }
 
@@ -809,10 +784,14 @@ static inline size_t html_run_block(struct normal_html *html, const uint8_t *fro
         }
         return len;
     case HTML_VALUE:
-        if (html->link != HTML_LINK_NOW && html->value_group_len == 0) {
-            len = block_plain(html, from, out);
-            html->empty = html->empty && len == 0;
+        if (html->value_group_len > 0) {
+            return 0;
         }
+        if (html->link == HTML_LINK_NOW && html->view == NORMAL_NOTAGS) {
+            return block_link(html, from, out);
+        }
+        len = block_plain(html, from, out);
+        html->empty = html->empty && len == 0;
         return len;
     case HTML_SCRIPT:
         return html->text_group_len == 0 ? block_plain(html, from, out) : 0;
@@ -853,12 +832,14 @@ static void piece_begin(struct normal_html *html, uint8_t c)
 }
 
 /*
- * The loop, once for each view: with everything inlined the compiler keeps the state in registers
- * and leaves out what the other view is for.
+ * The state machine, at least one byte of it and, if `part` is set, to where normal_page may go on.
+ * Once for each view: with everything inlined the compiler keeps the state in registers and leaves
+ * out what the other view is for.
  */
 static inline const uint8_t *html_run_bytes(struct normal_html *html, const uint8_t *at,
                                             const uint8_t *end, uint8_t **out,
-                                            const uint8_t *out_end, enum normal_view view)
+                                            const uint8_t *out_end, enum normal_view view,
+                                            bool part)
 {
     struct normal_html local = *html;
     uint8_t *to = *out;
@@ -872,6 +853,9 @@ static inline const uint8_t *html_run_bytes(struct normal_html *html, const uint
         } else {
             html_step(&local, &to, *at++);
         }
+        if (part && normal_page_may_run(&local)) {
+            break;
+        }
     }
     *html = local;
     *out = to;
@@ -881,31 +865,69 @@ static inline const uint8_t *html_run_bytes(struct normal_html *html, const uint
 __attribute__((flatten)) static const uint8_t *html_run_nocomment(struct normal_html *html,
                                                                   const uint8_t *at,
                                                                   const uint8_t *end, uint8_t **out,
-                                                                  const uint8_t *out_end)
+                                                                  const uint8_t *out_end, bool part)
 {
-    return html_run_bytes(html, at, end, out, out_end, NORMAL_NOCOMMENT);
+    return html_run_bytes(html, at, end, out, out_end, NORMAL_NOCOMMENT, part);
 }
 
 __attribute__((flatten)) static const uint8_t *html_run_notags(struct normal_html *html,
                                                                const uint8_t *at,
                                                                const uint8_t *end, uint8_t **out,
-                                                               const uint8_t *out_end)
+                                                               const uint8_t *out_end, bool part)
 {
-    return html_run_bytes(html, at, end, out, out_end, NORMAL_NOTAGS);
+    return html_run_bytes(html, at, end, out, out_end, NORMAL_NOTAGS, part);
+}
+
+/* What may be a whole reference; how much of it was taken, or 0 when it looks like none. */
+static size_t html_run_ref(struct normal_html *html, struct slice in, uint8_t **out,
+                           const uint8_t *out_end)
+{
+    const bool may = html->state <= HTML_TEXT || html->state == HTML_VALUE;
+    size_t len = 1;
+
+    if (in.len < NORMAL_ENTITY_MAX + 2 || in.ptr[0] != '&' || !may ||
+        out_end - *out < NORMAL_HTML_ROOM) {
+        return 0;
+    }
+    while (len <= NORMAL_ENTITY_MAX && (is_name(in.ptr[len]) || in.ptr[len] == '#')) {
+        len++;
+    }
+    if (in.ptr[len] != ';') {
+        return 0;
+    }
+    html_step(html, out, '&');
+    for (size_t i = 1; i <= len; i++) {
+        if (!step_ref(html, out, in.ptr[i])) {
+            return i;
+        }
+    }
+    return len + 1;
 }
 
 /* Bytes of one piece, without zeros, which do not count at all. */
 static const uint8_t *html_run_piece(struct normal_html *html, const uint8_t *from,
                                      const uint8_t *end, uint8_t **out, const uint8_t *out_end)
 {
+    const bool quick = normal_page_usable();
     const uint8_t *at = from;
 
     while (at < end && html->lost) {
         html->lost = is_space(*at);
         at += html->lost;
     }
-    at = html->view == NORMAL_NOTAGS ? html_run_notags(html, at, end, out, out_end)
-                                     : html_run_nocomment(html, at, end, out, out_end);
+    while (at < end && out_end - *out >= NORMAL_HTML_ROOM) {
+        if (quick && normal_page_may_run(html)) {
+            at += normal_page_run(html, slice_from(at, (size_t)(end - at)), out, out_end);
+            const size_t len = html_run_ref(html, slice_from(at, (size_t)(end - at)), out, out_end);
+
+            if (len > 0) {
+                at += len;
+                continue;
+            }
+        }
+        at = html->view == NORMAL_NOTAGS ? html_run_notags(html, at, end, out, out_end, quick)
+                                         : html_run_nocomment(html, at, end, out, out_end, quick);
+    }
     const size_t word_len = piece_word_len(from, at);
 
     html->piece_len += (uint16_t)(at - from);

@@ -41,13 +41,14 @@ static bool block_check(const struct scan_header *header, struct slice block)
            header->ids.len / sizeof(uint32_t) >= header->strings_len;
 }
 
-static int scan_open_grams(struct scan *out, struct slice block)
+static int scan_open_grams(struct scan *out, struct slice block,
+                           int (*open_gram)(struct gram *, struct slice))
 {
     for (unsigned i = 0; i < SCAN_GRAMS_MAX; i++) {
         const struct scan_span *span = &out->header->grams[i];
 
         if (span->len > 0) {
-            const int r = gram_open(&out->grams[i], slice_from(block.ptr + span->at, span->len));
+            const int r = open_gram(&out->grams[i], slice_from(block.ptr + span->at, span->len));
 
             if (r) {
                 return ERR_PASS(r);
@@ -58,7 +59,8 @@ static int scan_open_grams(struct scan *out, struct slice block)
     return 0;
 }
 
-int scan_open(struct scan *out, struct slice block, struct scan_scratch *scratch)
+static int scan_open_by(struct scan *out, struct slice block,
+                        int (*open_gram)(struct gram *, struct slice))
 {
     const struct scan_header *header = (const struct scan_header *)(const void *)block.ptr;
 
@@ -71,14 +73,69 @@ int scan_open(struct scan *out, struct slice block, struct scan_scratch *scratch
     };
     if (header->hs.len > 0) {
         const struct slice part = slice_from(block.ptr + header->hs.at, header->hs.len);
-        const int r = scan_hs_adopt(part, &scratch->hs, &out->hs_stream_bytes);
+        const int r = scan_hs_adopt(part, &out->hs_stream_bytes);
 
         if (r) {
             return ERR_PASS(r);
         }
         out->hs = (const struct hs_database *)(const void *)part.ptr;
     }
-    return scan_open_grams(out, block);
+    return scan_open_grams(out, block, open_gram);
+}
+
+int scan_open(struct scan *out, struct slice block, struct scan_scratch *scratch)
+{
+    const int r = scan_open_by(out, block, gram_open);
+
+    return r == 0 ? scan_scratch_fit(scratch, out) : ERR_PASS(r);
+}
+
+int scan_adopt(struct scan *out, struct slice block)
+{
+    return scan_open_by(out, block, gram_adopt);
+}
+
+/* What is missing stays missing: only the header lies at the block's very beginning. */
+static struct scan scan_moved(const struct scan *scan, uintptr_t shift)
+{
+    struct scan moved = *scan;
+
+    moved.header = (const struct scan_header *)((uintptr_t)scan->header + shift);
+    moved.ids = (const uint32_t *)((uintptr_t)scan->ids + shift);
+    if (scan->hs) {
+        moved.hs = (const struct hs_database *)((uintptr_t)scan->hs + shift);
+    }
+    for (unsigned i = 0; i < SCAN_GRAMS_MAX; i++) {
+        moved.grams[i] = gram_moved(&scan->grams[i], shift);
+    }
+    return moved;
+}
+
+struct scan scan_unplaced(const struct scan *scan)
+{
+    return scan_moved(scan, -(uintptr_t)scan->header);
+}
+
+struct scan scan_placed(const struct scan *unplaced, const uint8_t *block)
+{
+    return scan_moved(unplaced, (uintptr_t)block);
+}
+
+/* ---- Scratch ---- */
+
+int scan_scratch_fit(struct scan_scratch *scratch, const struct scan *scan)
+{
+    return scan->hs ? scan_hs_fit_scratch(scan->hs, &scratch->hs) : 0;
+}
+
+struct slice scan_scratch_bytes(const struct scan_scratch *scratch)
+{
+    return scan_hs_scratch_bytes(scratch->hs);
+}
+
+int scan_scratch_copy(struct scan_scratch *out, struct slice bytes)
+{
+    return scan_hs_copy_scratch(bytes, &out->hs);
 }
 
 void scan_scratch_fini(struct scan_scratch *scratch)

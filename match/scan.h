@@ -44,6 +44,29 @@ struct scan_scratch {
  * to what it needs. -EBADMSG for a damaged block, -ENOTSUP on a host that cannot run it.
  */
 MUST_CHECK int scan_open(struct scan *out, struct slice block, struct scan_scratch *scratch);
+
+/*
+ * The same for a block that scan_open has taken before and that is unchanged: looks at its head
+ * only, whatever its size. The scratch has to fit before the first stream is fed.
+ */
+MUST_CHECK int scan_adopt(struct scan *out, struct slice block);
+
+/*
+ * An opened block as another process can take it over without touching the block: scan_unplaced
+ * says where things are in it, scan_placed where they are when it lies at `block`.
+ */
+struct scan scan_unplaced(const struct scan *scan);
+struct scan scan_placed(const struct scan *unplaced, const uint8_t *block);
+
+/* Lets the scratch grow to what the block needs; reads all that is left to Hyperscan. */
+MUST_CHECK int scan_scratch_fit(struct scan_scratch *scratch, const struct scan *scan);
+
+/*
+ * A scratch as bytes (empty: there is none, or it has no such form), and a scratch of one's own
+ * from bytes at an address divisible by SCAN_ALIGN. It serves the blocks that the first one served.
+ */
+struct slice scan_scratch_bytes(const struct scan_scratch *scratch);
+MUST_CHECK int scan_scratch_copy(struct scan_scratch *out, struct slice bytes);
 void scan_scratch_fini(struct scan_scratch *scratch);
 
 /* What a stream takes. */

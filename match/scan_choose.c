@@ -20,7 +20,10 @@
 #define CHOOSE_HS_TRIED_MAX 60000
 
 #define CHOOSE_PIECE  KIB(16)
-#define CHOOSE_PASSES 4
+#define CHOOSE_PASSES 3
+
+/* Plans that were chosen in another way before are not taken from a cache. */
+#define CHOOSE_VERSION 1
 
 static const struct scan_plan choose_plans[] = {
     {.grams = {{0}, {0}}},       /* Hyperscan alone. */
@@ -162,11 +165,12 @@ static int choose_by_trial(struct choose_job *job, unsigned *out_plan)
     if (!job->samples) {
         return choose_no_memory();
     }
-    for (unsigned kind = 0; kind < SCAN_SAMPLES; kind++) {
-        scan_sample_make((enum scan_sample)kind, job->samples + kind * SCAN_SAMPLE_BYTES);
-    }
     int r = 0;
 
+    for (unsigned kind = 0; r == 0 && kind < SCAN_SAMPLES; kind++) {
+        r = scan_sample_make((enum scan_sample)kind,
+                             job->samples + (size_t)kind * SCAN_SAMPLE_BYTES);
+    }
     for (unsigned plan = job->len > CHOOSE_HS_TRIED_MAX; r == 0 && plan < CHOOSE_PLANS; plan++) {
         r = choose_try(job, plan);
     }
@@ -199,7 +203,7 @@ static int choose_plan(struct choose_job *job, unsigned *out_plan)
 {
     const bool cached = job->cache && job->cache->load && job->cache->store;
     uint8_t key[SCAN_DIGEST_LEN];
-    uint32_t salt = 0;
+    uint32_t salt = CHOOSE_VERSION;
 
     for (unsigned kind = 0; kind < SCAN_SAMPLES; kind++) {
         salt = salt << 8 | (job->mix->weights[kind] & 0xff);

@@ -7,7 +7,7 @@
  */
 #include "match/scan_build.h"
 
-#define SCAN_SAMPLE_BYTES KIB(64) /* Of each kind. */
+#define SCAN_SAMPLE_BYTES KIB(512) /* Of each kind. */
 
 /* A copy in an order that depends on the strings only, with zeros behind short ones; malloc'ed. */
 MUST_CHECK int scan_strings_sort(const struct scan_string *strings, size_t len,
@@ -15,6 +15,6 @@ MUST_CHECK int scan_strings_sort(const struct scan_string *strings, size_t len,
 
 /*
  * A sample of a kind of bytes: what the byte model holds for likely, or noise. Always the same.
- * SCAN_SAMPLE_BYTES at `out`.
+ * SCAN_SAMPLE_BYTES at `out`. -ENOMEM.
  */
-void scan_sample_make(enum scan_sample kind, uint8_t *out);
+MUST_CHECK int scan_sample_make(enum scan_sample kind, uint8_t *out);

@@ -27,6 +27,13 @@ void gram_finder_force(gram_find_fn find)
     gram_find_chosen = find ? find : gram_finder_best();
 }
 
+static void gram_choose_finder(void)
+{
+    if (!gram_find_chosen) {
+        gram_find_chosen = gram_finder_best();
+    }
+}
+
 /* ---- Opening ---- */
 
 static uint64_t gram_align(uint64_t at)
@@ -99,7 +106,7 @@ static bool gram_check_entries(const struct gram *gram)
     return len == 0 || (gram->entries[len - 1] & GRAM_ENTRY_LAST);
 }
 
-int gram_open(struct gram *out, struct slice part)
+int gram_adopt(struct gram *out, struct slice part)
 {
     const struct gram_header *header = (const struct gram_header *)(const void *)part.ptr;
 
@@ -115,13 +122,33 @@ int gram_open(struct gram *out, struct slice part)
         .entries = (const uint32_t *)(const void *)(part.ptr + places.entries),
         .words = (const uint32_t *)(const void *)(part.ptr + places.words),
     };
-    if (!gram_check_slots(out) || !gram_check_entries(out)) {
-        return ERR_NEW(-EBADMSG);
-    }
-    if (!gram_find_chosen) {
-        gram_find_chosen = gram_finder_best();
-    }
+    gram_choose_finder();
     return 0;
+}
+
+struct gram gram_moved(const struct gram *gram, uintptr_t shift)
+{
+    gram_choose_finder();
+    if (!gram->header) {
+        return *gram;
+    }
+    return (struct gram){
+        .header = (const struct gram_header *)((uintptr_t)gram->header + shift),
+        .strings = (const struct gram_string *)((uintptr_t)gram->strings + shift),
+        .slots = (const struct gram_slot *)((uintptr_t)gram->slots + shift),
+        .entries = (const uint32_t *)((uintptr_t)gram->entries + shift),
+        .words = (const uint32_t *)((uintptr_t)gram->words + shift),
+    };
+}
+
+int gram_open(struct gram *out, struct slice part)
+{
+    const int r = gram_adopt(out, part);
+
+    if (r) {
+        return ERR_PASS(r);
+    }
+    return gram_check_slots(out) && gram_check_entries(out) ? 0 : ERR_NEW(-EBADMSG);
 }
 
 /* ---- Confirming ---- */

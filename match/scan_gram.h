@@ -99,6 +99,12 @@ struct gram_places gram_place(const struct gram_header *header);
 /* Checks everything. -EBADMSG. */
 MUST_CHECK int gram_open(struct gram *out, struct slice part);
 
+/* Checks the head only: of a part that gram_open has taken before and that is unchanged. */
+MUST_CHECK int gram_adopt(struct gram *out, struct slice part);
+
+/* An opened part whose bytes lie `shift` further in memory. */
+struct gram gram_moved(const struct gram *gram, uintptr_t shift);
+
 /* False when the callback ended the scan. The first string's identifier is `string_first`. */
 bool gram_feed(const struct gram *gram, uint32_t string_first, const struct gram_stream *stream,
                struct slice bytes, scan_hit_fn hit, void *ctx);

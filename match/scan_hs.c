@@ -7,8 +7,13 @@
 #include <hs/hs.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define SCAN_TEXT_CAP (SCAN_STRING_MAX * 4 + 1)
+
+/* The versions of which it is known what they read of a scratch that they clone. */
+#define HS_COPY_VERSION "5.4."
+#define HS_SCRATCH_HEAD 512
 
 /* ---- Compiling ---- */
 
@@ -139,28 +144,97 @@ static void stream_give(void *memory)
     (void)memory;
 }
 
-int scan_hs_adopt(struct slice part, struct hs_scratch **scratch, size_t *out_stream_bytes)
+/* Its bytes are read up to their end, which the library counts from before the aligned beginning.
+ */
+static void *scratch_take(size_t len)
+{
+    const size_t cap = (len + 2 * SCAN_ALIGN - 1) & ~(size_t)(SCAN_ALIGN - 1);
+    void *memory = aligned_alloc(SCAN_ALIGN, cap);
+
+    if (memory) {
+        memset(memory, 0, cap);
+    }
+    return memory;
+}
+
+/*
+ * Once in a process. Asking the processor what it can do takes eight microseconds on a virtual
+ * machine, each time.
+ */
+static bool hs_prepare(void)
+{
+    static bool prepared;
+
+    if (!prepared) {
+        prepared = hs_valid_platform() == HS_SUCCESS &&
+                   hs_set_stream_allocator(stream_take, stream_give) == HS_SUCCESS &&
+                   hs_set_scratch_allocator(scratch_take, free) == HS_SUCCESS;
+    }
+    return prepared;
+}
+
+int scan_hs_adopt(struct slice part, size_t *out_stream_bytes)
 {
     const hs_database_t *database = (const hs_database_t *)(const void *)part.ptr;
     size_t len = 0;
 
-    if (hs_valid_platform() != HS_SUCCESS ||
-        hs_set_stream_allocator(stream_take, stream_give) != HS_SUCCESS) {
+    if (!hs_prepare()) {
         return ERR_NEW(-ENOTSUP);
     }
-    if (hs_database_size(database, &len) != HS_SUCCESS || len > part.len) {
-        return ERR_NEW(-EBADMSG);
-    }
-    /* This compares the database's checksum as well. */
-    const hs_error_t error = hs_alloc_scratch(database, scratch);
-
-    if (error == HS_NOMEM) {
-        return ERR_NEW(-ENOMEM);
-    }
-    if (error != HS_SUCCESS || hs_stream_size(database, out_stream_bytes) != HS_SUCCESS) {
+    if (hs_database_size(database, &len) != HS_SUCCESS || len > part.len ||
+        hs_stream_size(database, out_stream_bytes) != HS_SUCCESS) {
         return ERR_NEW(-EBADMSG);
     }
     return 0;
+}
+
+/* What making a scratch came to. */
+static int scratch_result(hs_error_t error)
+{
+    if (error == HS_SUCCESS) {
+        return 0;
+    }
+    return error == HS_NOMEM ? ERR_NEW(-ENOMEM) : ERR_NEW(-EBADMSG);
+}
+
+int scan_hs_fit_scratch(const struct hs_database *database, struct hs_scratch **scratch)
+{
+    if (!hs_prepare()) {
+        return ERR_NEW(-ENOTSUP);
+    }
+    return scratch_result(hs_alloc_scratch(database, scratch));
+}
+
+struct slice scan_hs_scratch_bytes(const struct hs_scratch *scratch)
+{
+    size_t len = 0;
+
+    if (!scratch || strncmp(hs_version(), HS_COPY_VERSION, strlen(HS_COPY_VERSION)) != 0 ||
+        hs_scratch_size(scratch, &len) != HS_SUCCESS) {
+        return slice_from(NULL, 0);
+    }
+    return slice_from(scratch, len);
+}
+
+int scan_hs_copy_scratch(struct slice bytes, struct hs_scratch **out_scratch)
+{
+    const hs_scratch_t *model = (const hs_scratch_t *)(const void *)bytes.ptr;
+    hs_scratch_t *scratch = NULL;
+    size_t len = 0;
+
+    if ((uintptr_t)bytes.ptr % SCAN_ALIGN != 0 || bytes.len < HS_SCRATCH_HEAD ||
+        hs_scratch_size(model, &len) != HS_SUCCESS || len != bytes.len) {
+        return ERR_NEW(-EBADMSG);
+    }
+    if (!hs_prepare()) {
+        return ERR_NEW(-ENOTSUP);
+    }
+    const int r = scratch_result(hs_clone_scratch(model, &scratch));
+
+    if (r == 0) {
+        *out_scratch = scratch;
+    }
+    return r;
 }
 
 void scan_hs_free_scratch(struct hs_scratch *scratch)

@@ -31,10 +31,22 @@ MUST_CHECK int scan_hs_size(struct slice stored, size_t *out_len);
 /* Unfolds it at an address divisible by SCAN_ALIGN. */
 MUST_CHECK int scan_hs_unfold(struct slice stored, void *place);
 
-/* Checks the database at the beginning of `part`, sizes the scratch and a stream. */
-MUST_CHECK int scan_hs_adopt(struct slice part, struct hs_scratch **scratch,
-                             size_t *out_stream_bytes);
+/* Looks at the head of the database at the beginning of `part`, and says what a stream takes. */
+MUST_CHECK int scan_hs_adopt(struct slice part, size_t *out_stream_bytes);
+
+/* Makes the scratch, or lets it grow; the library compares the database's checksum meanwhile. */
+MUST_CHECK int scan_hs_fit_scratch(const struct hs_database *database, struct hs_scratch **scratch);
 void scan_hs_free_scratch(struct hs_scratch *scratch);
+
+/*
+ * A scratch as bytes, from which another process with this library makes one of its own without
+ * looking at a database; empty when there is none, or with a version of the library whose cloning
+ * was not looked into: what 5.4 reads of its model are sizes in its first 512 bytes, no pointer.
+ */
+struct slice scan_hs_scratch_bytes(const struct hs_scratch *scratch);
+
+/* `bytes` lie at an address divisible by SCAN_ALIGN. */
+MUST_CHECK int scan_hs_copy_scratch(struct slice bytes, struct hs_scratch **out_scratch);
 
 /* A stream in the caller's memory. */
 struct hs_stream *scan_hs_open(const struct hs_database *database, void *memory, size_t cap);

@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/err.h"
+#include "base/unmap.h"
 
 #include <assert.h>
 #include <sys/mman.h>
@@ -17,8 +18,12 @@
 #define VIEW_BUDGET_BASE     MIB(64)
 #define VIEW_BUDGET_PER_BYTE 8
 
-/* A window that was longer gives its memory back. */
-#define VIEW_WINDOW_LEAVE MIB(1)
+/*
+ * Memory that a window keeps from one body to the next, for fresh pages cost as much as a search:
+ * as much as the last one took, half of it when that was much less, never more than this.
+ */
+#define VIEW_WINDOW_KEPT_MIN KIB(256)
+#define VIEW_WINDOW_KEPT_MAX MIB(4)
 
 static_assert(VIEW_WINDOW_KEEP + VIEW_PIECE_CAP < VIEW_WINDOW_MAX, "the window must move on");
 static_assert(VIEW_PIECE_CAP > NORMAL_HTML_ROOM, "room for one byte at least");
@@ -67,16 +72,48 @@ int view_window_init(struct view_window *out_window)
         return ERR_NEW(-ENOMEM);
     }
     out_window->owner = NULL;
+    out_window->touched = 0;
+    out_window->kept = 0;
     out_window->bytes = bytes;
+    out_window->mapped = VIEW_WINDOW_CAP;
     return 0;
+}
+
+bool view_window_fini_slice(struct view_window *window)
+{
+    if (!window->bytes) {
+        return true;
+    }
+    if (unmap_slice(window->bytes, &window->mapped)) {
+        window->bytes = NULL;
+    }
+    return !window->bytes;
 }
 
 void view_window_fini(struct view_window *window)
 {
-    if (window->bytes) {
-        munmap(window->bytes, VIEW_WINDOW_CAP);
-        window->bytes = NULL;
+    while (!view_window_fini_slice(window)) {
     }
+}
+
+static void window_add(struct view_window *window, size_t made)
+{
+    window->len += made;
+    window->touched = MAX_OF(window->touched, window->len + VIEW_PIECE_CAP);
+}
+
+/* Gives back what the next body is not likely to need. */
+static void window_shrink(struct view_window *window)
+{
+    const size_t used = MAX_OF(window->kept, window->touched);
+    const size_t wish = window->touched >= used / 2 ? used : used / 2 / KIB(4) * KIB(4);
+    const size_t keep = MIN_OF(MAX_OF(wish, VIEW_WINDOW_KEPT_MIN), VIEW_WINDOW_KEPT_MAX);
+
+    if (used > keep) {
+        (void)madvise(window->bytes + keep, VIEW_WINDOW_CAP - keep, MADV_DONTNEED);
+    }
+    window->kept = MIN_OF(used, keep);
+    window->touched = 0;
 }
 
 /* ---- Forward ---- */
@@ -108,9 +145,7 @@ void view_fini(struct view *view)
 
     if (window->owner == view) {
         window->owner = NULL;
-        if (window->len > VIEW_WINDOW_LEAVE) {
-            (void)madvise(window->bytes, VIEW_WINDOW_CAP, MADV_DONTNEED);
-        }
+        window_shrink(window);
     }
 }
 
@@ -155,7 +190,7 @@ static struct slice view_made(struct view *view, const uint8_t *place, size_t ma
     struct view_window *window = view->window;
 
     if (place != window->piece) {
-        window->len += made;
+        window_add(window, made);
         window->next = view->now;
     }
     return slice_from(place, made);
@@ -251,7 +286,7 @@ static bool window_grow(struct view_window *window, struct view *view)
     }
     if (next->raw == view->now.raw) {
         ASSERT(view->ended);
-        window->len += view_run_end(view, next, window->bytes + window->len);
+        window_add(window, view_run_end(view, next, window->bytes + window->len));
         return true;
     }
     const uint8_t *ptr = view->raw.at(view->raw.ctx, next->raw, &len);
@@ -265,7 +300,7 @@ static bool window_grow(struct view_window *window, struct view *view)
     view->budget -= view->over ? 0 : len;
     struct slice in = slice_from(ptr, len);
 
-    window->len += view_run(view, next, &in, window->bytes + window->len, VIEW_PIECE_CAP);
+    window_add(window, view_run(view, next, &in, window->bytes + window->len, VIEW_PIECE_CAP));
     return !view->over;
 }
 

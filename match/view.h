@@ -44,14 +44,20 @@ struct view_window {
     const struct view *owner; /* NULL: nothing in it. */
     uint64_t at;              /* bytes[0] stands here in the owner's output. */
     size_t len;
+    size_t touched;         /* Bytes that were written since the last body ended, */
+    size_t kept;            /* and before that, as far as their memory was not given back. */
     struct view_state next; /* What comes behind them. */
     uint8_t *bytes;
+    size_t mapped; /* Of the bytes. */
     uint8_t piece[VIEW_PIECE_CAP];
 };
 
 /* -ENOMEM. */
 MUST_CHECK int view_window_init(struct view_window *out_window);
-void view_window_fini(struct view_window *window); /* No-op when all zero. */
+
+/* Gives back a piece; true when there is nothing left, or was nothing: all zero. */
+MUST_CHECK bool view_window_fini_slice(struct view_window *window);
+void view_window_fini(struct view_window *window);
 
 struct view {
     struct match_source raw;

@@ -228,20 +228,39 @@ int yara_run_open(struct yara_run **out_run, const struct layout *layout)
     return 0;
 }
 
-void yara_run_close(struct yara_run *run)
+/* What is left when no ruleset is loaded. */
+static void run_free(struct yara_run *run)
 {
-    if (run == NULL) {
-        return;
-    }
-    for (uint32_t i = 0; i < run->len; i++) {
-        run_unload(run, i);
-    }
     if (run->len > 0) {
         yara_guard_fini(&run->guard);
         (void)yr_finalize();
     }
     free(run->rulesets);
     free(run);
+}
+
+bool yara_run_close_slice(struct yara_run **run)
+{
+    if (*run == NULL) {
+        return true;
+    }
+    for (uint32_t i = 0; i < (*run)->len; i++) {
+        const bool loaded = (*run)->rulesets[i].rules != NULL;
+
+        run_unload(*run, i);
+        if (loaded) {
+            return false;
+        }
+    }
+    run_free(*run);
+    *run = NULL;
+    return true;
+}
+
+void yara_run_close(struct yara_run *run)
+{
+    while (!yara_run_close_slice(&run)) {
+    }
 }
 
 bool yara_run_knows(const struct yara_run *run, uint64_t serial, uint32_t ruleset)

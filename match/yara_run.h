@@ -44,6 +44,9 @@ struct yara_run_body {
 MUST_CHECK int yara_run_open(struct yara_run **out_run, const struct layout *layout);
 void yara_run_close(struct yara_run *run);
 
+/* Gives back one ruleset; true, and NULL behind `run`, when there is nothing left. */
+MUST_CHECK bool yara_run_close_slice(struct yara_run **run);
+
 /* Whether the answer for this body is known already, so that its bytes need not be fetched. */
 bool yara_run_knows(const struct yara_run *run, uint64_t serial, uint32_t ruleset);
 

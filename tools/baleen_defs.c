@@ -4,6 +4,7 @@
 #include "defs/defs.h"
 #include "defs/keys.h"
 #include "defs/package.h"
+#include "defs/whole.h"
 #include "match/match.h"
 #include "tools/baleen_check.h"
 #include "tools/baleen_package.h"
@@ -232,7 +233,7 @@ static int defs_compile_to(const struct defs_args *args, const char *beside, int
     if (!defs_build(args, fd, &meta, &counts)) {
         return DEFS_EXIT_REFUSED;
     }
-    if (fchmod(fd, 0644) < 0 || fsync(fd) < 0 || rename(beside, args->output) < 0) {
+    if (fchmod(fd, 0644) < 0 || fsync(fd) < 0 || !whole_replace(beside, args->output)) {
         return defs_fail(args->output, errno);
     }
     printf("%s: %s %s, %" PRIu64 " lines used\n", args->output, meta.name, meta.version,

@@ -2,6 +2,7 @@
 #include "tools/baleen_package.h"
 
 #include "defs/package.h"
+#include "defs/whole.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -111,7 +112,7 @@ static int package_output_close(struct package_output *output, bool good, const 
     if (!good) {
         code = package_refused(output->path, error);
     } else if (fchmod(output->fd, 0644) < 0 || fsync(output->fd) < 0 ||
-               rename(output->beside, output->path) < 0) {
+               !whole_replace(output->beside, output->path)) {
         code = package_fail(output->path, errno);
     }
     if (code != PACKAGE_EXIT_GOOD) {

@@ -1,348 +1,417 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/load/load_args.h"
 
-#include "base/slice.h"
+#include "bench/load/load_value.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <netdb.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char load_args_usage[] =
-    "usage: icap_load --to HOST:PORT [options]\n"
+    "usage: baleen-bench load --to HOST:PORT [options]\n"
+    "where\n"
+    "  --to [icap[s]://]HOST:PORT the server; icaps:// or --tls asks for TLS\n"
     "  --service /NAME[?ARGS]     service to ask (/avscan)\n"
-    "  --method METHOD            OPTIONS, RESPMOD or REQMOD (RESPMOD)\n"
-    "  --bare                     the protocol of bare_ring: a head in, 200 bytes out\n"
-    "  --body-size N[k|m]         bytes of the body (1k)\n"
-    "  --body KIND                text, random, html or file:PATH (text)\n"
-    "  --chunk N[k|m]             bytes of a chunk (16k)\n"
+    "  --tls --tls-ca FILE --insecure   TLS, its root certificates, or none "
+    "checked\n"
+    "  --sources N                connect from N loopback addresses, 127.0.0.1 "
+    "and up\n"
+    "what\n"
+    "  --method METHOD            OPTIONS, RESPMOD, REQMOD or FILEMOD "
+    "(RESPMOD)\n"
+    "  --bare                     the protocol of bare_ring: a head in, 200 "
+    "bytes out\n"
+    "  --mix KINDS                what bodies hold: text, html, image, "
+    "file:PATH, \"html:5, text:1\",\n"
+    "                             web and others (text); --body is the same\n"
+    "  --sizes SIZES              10k, lognormal:MEDIAN,SIGMA[,MAX], "
+    "trace:FILE, web or own (1k);\n"
+    "                             --body-size is the same\n"
+    "  --count N                  different bodies in turn (7); --variants is "
+    "the same\n"
+    "  --budget N                 bytes of memory for bodies (512m)\n"
+    "  --infected SHARE           share of bodies with the marker, 0.01 or 1%; "
+    "only a finding is\n"
+    "                             right for those\n"
+    "  --marker TEXT              what the server finds (the EICAR test file)\n"
+    "  --folder DIR               FILEMOD: write the bodies there and ask for "
+    "them by path\n"
+    "  --chunk N                  bytes of a chunk (16k)\n"
     "  --preview N|none           offer a preview of N bytes (none)\n"
-    "  --allow-204 | --no-204     may the answer be 204 outside the preview (--no-204)\n"
-    "  --expect LIST              right answers of 200, 204, found (what the request allows)\n"
-    "  --connections N            connections, each with one request at a time (64)\n"
-    "  --variants N               different bodies in turn (7)\n"
-    "  --duration S --warmup S    measured and unmeasured seconds (5 and 0.5 without --requests)\n"
-    "  --requests N               stop after N measured requests\n"
-    "  --timeout S                an answer that takes longer is an error (30)\n"
+    "  --allow-204 | --no-204     may the answer be 204 outside the preview "
+    "(--no-204)\n"
+    "  --allow-206                may the answer be a front and a reference to "
+    "the rest\n"
+    "  --expect LIST              right answers of 200, 204, 206, changed, "
+    "found\n"
+    "                             (what the request allows)\n"
+    "how\n"
+    "  --connections N            connections, each with one request at a time "
+    "(64)\n"
+    "  --rate R                   open loop: R requests a second, whatever the "
+    "answers do\n"
+    "  --stages RxS[,RxS...]      open loop: rates and for how long, "
+    "1000x5s,4000x2s\n"
+    "  --pace fixed|poisson       arrivals of an open loop (poisson)\n"
+    "  --think S                  closed loop: mean rest between answer and "
+    "next request (0)\n"
+    "  --pipeline N               requests on the way on a connection (1)\n"
     "  --close                    a new connection for each request\n"
-    "  --pid PID[,PID...]         processes of the server, for its CPU time a request\n"
-    "  --cpu N                    run on this core only\n"
+    "  --refused error|elsewhere|wait   what 506 and 503 are (error); wait "
+    "asks again\n"
+    "  --retry S                  pause of those who wait (1)\n"
+    "  --slow SHARE --slow-rate N connections that send and read N bytes a "
+    "second (1k)\n"
+    "  --abort SHARE              requests that are cut off at a random byte\n"
+    "how long, with what\n"
+    "  --duration S --warmup S    measured and unmeasured time (5 and 0.5 "
+    "without --requests)\n"
+    "  --requests N               stop after N right answers in the measured "
+    "time\n"
+    "  --timeout S                an answer that takes longer is an error "
+    "(30)\n"
+    "  --interval S               of the time line (0.1; 0: none)\n"
+    "  --threads N                (1)\n"
+    "  --cpu N[,N...]             cores of the threads\n"
+    "  --seed N                   (1)\n"
+    "  --pid PID[,PID...]         processes of the server, for its CPU time "
+    "and memory\n"
     "  --json                     the report as one line of JSON\n"
-    "Exit codes: 0 every answer was right, 1 some were not, 2 usage.\n";
+    "Sizes take k, m and g, times ms, s, m and h. Exit codes: 0 every answer "
+    "was right, 1 some were\n"
+    "not, 2 usage.\n";
 
-enum {
-    LOAD_OPT_TO = 256,
-    LOAD_OPT_SERVICE,
-    LOAD_OPT_METHOD,
-    LOAD_OPT_BARE,
-    LOAD_OPT_BODY_SIZE,
-    LOAD_OPT_BODY,
-    LOAD_OPT_CHUNK,
-    LOAD_OPT_PREVIEW,
-    LOAD_OPT_ALLOW_204,
-    LOAD_OPT_NO_204,
-    LOAD_OPT_EXPECT,
-    LOAD_OPT_CONNECTIONS,
-    LOAD_OPT_VARIANTS,
-    LOAD_OPT_DURATION,
-    LOAD_OPT_WARMUP,
-    LOAD_OPT_REQUESTS,
-    LOAD_OPT_TIMEOUT,
-    LOAD_OPT_CLOSE,
-    LOAD_OPT_PID,
-    LOAD_OPT_CPU,
-    LOAD_OPT_JSON,
-    LOAD_OPT_HELP,
+/* Name, letter for the table, does it take a value. */
+#define LOAD_ARGS(X)                                                                               \
+    X("to", TO, true)                                                                              \
+    X("service", SERVICE, true)                                                                    \
+    X("tls", TLS, false)                                                                           \
+    X("tls-ca", TLS_CA, true)                                                                      \
+    X("insecure", INSECURE, false)                                                                 \
+    X("sources", SOURCES, true)                                                                    \
+    X("method", METHOD, true)                                                                      \
+    X("bare", BARE, false)                                                                         \
+    X("mix", MIX, true)                                                                            \
+    X("sizes", SIZES, true)                                                                        \
+    X("count", COUNT, true)                                                                        \
+    X("budget", BUDGET, true)                                                                      \
+    X("infected", INFECTED, true)                                                                  \
+    X("marker", MARKER, true)                                                                      \
+    X("folder", FOLDER, true)                                                                      \
+    X("chunk", CHUNK, true)                                                                        \
+    X("preview", PREVIEW, true)                                                                    \
+    X("allow-204", ALLOW_204, false)                                                               \
+    X("no-204", NO_204, false)                                                                     \
+    X("allow-206", ALLOW_206, false)                                                               \
+    X("expect", EXPECT, true)                                                                      \
+    X("connections", CONNECTIONS, true)                                                            \
+    X("rate", RATE, true)                                                                          \
+    X("stages", STAGES, true)                                                                      \
+    X("pace", PACE, true)                                                                          \
+    X("think", THINK, true)                                                                        \
+    X("pipeline", PIPELINE, true)                                                                  \
+    X("close", CLOSE, false)                                                                       \
+    X("refused", REFUSED, true)                                                                    \
+    X("retry", RETRY, true)                                                                        \
+    X("slow", SLOW, true)                                                                          \
+    X("slow-rate", SLOW_RATE, true)                                                                \
+    X("abort", ABORT, true)                                                                        \
+    X("duration", DURATION, true)                                                                  \
+    X("warmup", WARMUP, true)                                                                      \
+    X("requests", REQUESTS, true)                                                                  \
+    X("timeout", TIMEOUT, true)                                                                    \
+    X("interval", INTERVAL, true)                                                                  \
+    X("threads", THREADS, true)                                                                    \
+    X("cpu", CPU, true)                                                                            \
+    X("seed", SEED, true)                                                                          \
+    X("pid", PID, true)                                                                            \
+    X("json", JSON, false)                                                                         \
+    X("help", HELP, false)
+
+enum load_option {
+    LOAD_OPT_NONE = 255,
+#define X(name, id, value) LOAD_OPT_##id,
+    LOAD_ARGS(X)
+#undef X
 };
 
 static const struct option load_options[] = {
-    {"to", required_argument, NULL, LOAD_OPT_TO},
-    {"service", required_argument, NULL, LOAD_OPT_SERVICE},
-    {"method", required_argument, NULL, LOAD_OPT_METHOD},
-    {"bare", no_argument, NULL, LOAD_OPT_BARE},
-    {"body-size", required_argument, NULL, LOAD_OPT_BODY_SIZE},
-    {"body", required_argument, NULL, LOAD_OPT_BODY},
-    {"chunk", required_argument, NULL, LOAD_OPT_CHUNK},
-    {"preview", required_argument, NULL, LOAD_OPT_PREVIEW},
-    {"allow-204", no_argument, NULL, LOAD_OPT_ALLOW_204},
-    {"no-204", no_argument, NULL, LOAD_OPT_NO_204},
-    {"expect", required_argument, NULL, LOAD_OPT_EXPECT},
-    {"connections", required_argument, NULL, LOAD_OPT_CONNECTIONS},
-    {"variants", required_argument, NULL, LOAD_OPT_VARIANTS},
-    {"duration", required_argument, NULL, LOAD_OPT_DURATION},
-    {"warmup", required_argument, NULL, LOAD_OPT_WARMUP},
-    {"requests", required_argument, NULL, LOAD_OPT_REQUESTS},
-    {"timeout", required_argument, NULL, LOAD_OPT_TIMEOUT},
-    {"close", no_argument, NULL, LOAD_OPT_CLOSE},
-    {"pid", required_argument, NULL, LOAD_OPT_PID},
-    {"cpu", required_argument, NULL, LOAD_OPT_CPU},
-    {"json", no_argument, NULL, LOAD_OPT_JSON},
-    {"help", no_argument, NULL, LOAD_OPT_HELP},
+#define X(name, id, value) {name, value ? required_argument : no_argument, NULL, LOAD_OPT_##id},
+    LOAD_ARGS(X)
+#undef X
+    /* Older names. */
+    {"body", required_argument, NULL, LOAD_OPT_MIX},
+    {"body-size", required_argument, NULL, LOAD_OPT_SIZES},
+    {"variants", required_argument, NULL, LOAD_OPT_COUNT},
     {NULL, 0, NULL, 0},
 };
 
-static _Noreturn void PRINTF_LIKE(1, 2) load_args_fail(const char *format, ...)
-{
-    va_list list;
-    va_start(list, format);
-    fputs("icap_load: ", stderr);
-    vfprintf(stderr, format, list);
-    fputc('\n', stderr);
-    va_end(list);
-    exit(2);
-}
+/* What is put together only when all options are known. */
+struct load_args_draft {
+    struct load_spec *spec;
+    bool json;
+    bool help;
+    bool tls;
+    bool pace;
+    bool duration;
+    bool warmup;
+    double rate;
+    const char *target;
+};
 
-const char *load_method_name(enum load_method method)
+static bool load_args_uint(const char *text, uint64_t min, uint64_t max, unsigned *out)
 {
-    static const char *const names[] = {"OPTIONS", "RESPMOD", "REQMOD", "BARE"};
-    return names[method];
-}
-
-static double load_args_seconds(const char *name, const char *text)
-{
-    char *end = NULL;
-    errno = 0;
-    double value = strtod(text, &end);
-    if (errno != 0 || end == text || *end != '\0' || !(value >= 0) || value > 1e6) {
-        load_args_fail("--%s: '%s' is not a number of seconds", name, text);
-    }
-    return value;
-}
-
-/* A whole number with an optional k or m behind it. */
-static uint64_t load_args_number(const char *name, const char *text, uint64_t min, uint64_t max)
-{
-    struct slice digits = slice_from_str(text);
-    unsigned shift = 0;
-    if (digits.len > 0) {
-        char unit = text[digits.len - 1];
-        shift = unit == 'k' || unit == 'K' ? 10 : unit == 'm' || unit == 'M' ? 20 : 0;
-    }
-    digits.len -= shift > 0;
     uint64_t value = 0;
-    if (!slice_parse_u64(digits, &value) || value > (max >> shift) || (value << shift) < min) {
-        load_args_fail("--%s: '%s' is not a number from %llu to %llu", name, text,
-                       (unsigned long long)min, (unsigned long long)max);
-    }
-    return value << shift;
+    bool good = load_value_size(text, min, max, &value);
+    *out = good ? (unsigned)value : *out;
+    return good;
 }
 
-static void load_args_address(struct load_args *args, const char *text)
+static bool load_args_count(const char *text, uint64_t min, size_t *out)
 {
-    const char *colon = strrchr(text, ':');
-    char host[64];
-    if (colon == NULL || (size_t)(colon - text) >= sizeof(host)) {
-        load_args_fail("--to: '%s' is not HOST:PORT", text);
-    }
-    bool brackets = text[0] == '[' && colon > text && colon[-1] == ']';
-    snprintf(host, sizeof(host), "%.*s", (int)(colon - text) - 2 * brackets, text + brackets);
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo *found = NULL;
-    int r = getaddrinfo(host, colon + 1, &hints, &found);
-    if (r != 0) {
-        load_args_fail("--to: %s: %s", text, gai_strerror(r));
-    }
-    memcpy(&args->addr, found->ai_addr, found->ai_addrlen);
-    args->addr_len = found->ai_addrlen;
-    freeaddrinfo(found);
-    snprintf(args->host, sizeof(args->host), "%s", text);
+    uint64_t value = 0;
+    bool good = load_value_size(text, min, GIB(64), &value);
+    *out = good ? (size_t)value : *out;
+    return good;
 }
 
-static void load_args_method(struct load_args *args, const char *text)
+static bool load_args_preview(const char *text, int64_t *out)
 {
-    for (int i = LOAD_OPTIONS; i <= LOAD_REQMOD; i++) {
-        if (strcasecmp(text, load_method_name((enum load_method)i)) == 0) {
-            args->method = (enum load_method)i;
-            return;
-        }
+    uint64_t value = 0;
+    if (strcmp(text, "none") == 0) {
+        *out = LOAD_NO_PREVIEW;
+        return true;
     }
-    load_args_fail("--method: '%s' is not OPTIONS, RESPMOD or REQMOD", text);
+    bool good = load_value_size(text, 0, GIB(1), &value);
+    *out = good ? (int64_t)value : *out;
+    return good;
 }
 
-static void load_args_body(struct load_args *args, const char *text)
+static bool load_args_flag(bool *out, bool value)
 {
-    static const char *const names[] = {"text", "random", "html"};
-    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
-        if (strcmp(text, names[i]) == 0) {
-            args->body = (enum load_body)i;
-            return;
-        }
-    }
-    if (strncmp(text, "file:", 5) != 0) {
-        load_args_fail("--body: '%s' is not text, random, html or file:PATH", text);
-    }
-    args->body = LOAD_BODY_FILE;
-    args->body_path = text + 5;
+    *out = value;
+    return true;
 }
 
-static void load_args_expect(struct load_args *args, const char *text)
+static bool load_args_text(const char **out, const char *text)
 {
-    struct slice rest = slice_from_str(text);
-    while (rest.len > 0) {
-        struct slice word = slice_split(&rest, ',');
-        if (slice_equal(word, SLICE_OF("200"))) {
-            args->expect |= LOAD_EXPECT_200;
-        } else if (slice_equal(word, SLICE_OF("204"))) {
-            args->expect |= LOAD_EXPECT_204;
-        } else if (slice_equal(word, SLICE_OF("found"))) {
-            args->expect |= LOAD_EXPECT_FOUND;
-        } else {
-            load_args_fail("--expect: '%s' is not a list of 200, 204, found", text);
-        }
-    }
+    *out = text;
+    return true;
 }
 
-static void load_args_pids(struct load_args *args, const char *text)
+/* Where, and what is sent. Sets `*out_known` to false when `opt` is none of
+ * these. */
+static bool load_args_take_what(struct load_args_draft *draft, int opt, const char *text,
+                                bool *out_known)
 {
-    struct slice rest = slice_from_str(text);
-    while (rest.len > 0) {
-        struct slice word = slice_split(&rest, ',');
-        uint64_t pid = 0;
-        if (!slice_parse_u64(word, &pid) || pid == 0 || pid > INT32_MAX ||
-            args->pids_len == LOAD_PIDS_MAX) {
-            load_args_fail("--pid: '%s' is not a list of at most %d process ids", text,
-                           LOAD_PIDS_MAX);
-        }
-        args->pids[args->pids_len++] = (pid_t)pid;
-    }
-}
-
-/* Those that say what is sent and what is right; false when `opt` is none of them. */
-static bool load_args_take_request(struct load_args *args, int opt, const char *text)
-{
-    switch (opt) {
-    case LOAD_OPT_SERVICE:
-        args->service = text;
-        return true;
-    case LOAD_OPT_METHOD:
-        load_args_method(args, text);
-        return true;
-    case LOAD_OPT_BARE:
-        args->method = LOAD_BARE;
-        return true;
-    case LOAD_OPT_BODY_SIZE:
-        args->body_size = load_args_number("body-size", text, 0, GIB(1));
-        return true;
-    case LOAD_OPT_BODY:
-        load_args_body(args, text);
-        return true;
-    case LOAD_OPT_CHUNK:
-        args->chunk_size = load_args_number("chunk", text, 1, GIB(1));
-        return true;
-    case LOAD_OPT_PREVIEW:
-        args->preview = strcmp(text, "none") == 0
-                            ? LOAD_NO_PREVIEW
-                            : (int64_t)load_args_number("preview", text, 0, GIB(1));
-        return true;
-    case LOAD_OPT_ALLOW_204:
-    case LOAD_OPT_NO_204:
-        args->allow_204 = opt == LOAD_OPT_ALLOW_204;
-        return true;
-    case LOAD_OPT_EXPECT:
-        load_args_expect(args, text);
-        return true;
-    case LOAD_OPT_VARIANTS:
-        args->variants = (unsigned)load_args_number("variants", text, 1, 1024);
-        return true;
-    case LOAD_OPT_CLOSE:
-        args->close = true;
-        return true;
-    default:
-        return false;
-    }
-}
-
-static void load_args_take_run(struct load_args *args, int opt, const char *text)
-{
+    struct load_spec *spec = draft->spec;
     switch (opt) {
     case LOAD_OPT_TO:
-        load_args_address(args, text);
-        break;
-    case LOAD_OPT_CONNECTIONS:
-        args->connections = (unsigned)load_args_number("connections", text, 1, 100000);
-        break;
-    case LOAD_OPT_DURATION:
-        args->duration_sec = load_args_seconds("duration", text);
-        break;
-    case LOAD_OPT_WARMUP:
-        args->warmup_sec = load_args_seconds("warmup", text);
-        break;
-    case LOAD_OPT_TIMEOUT:
-        args->timeout_sec = load_args_seconds("timeout", text);
-        break;
-    case LOAD_OPT_REQUESTS:
-        args->requests = load_args_number("requests", text, 1, UINT64_MAX);
-        break;
-    case LOAD_OPT_PID:
-        load_args_pids(args, text);
-        break;
-    case LOAD_OPT_CPU:
-        args->cpu = (int)load_args_number("cpu", text, 0, 1023);
-        break;
-    case LOAD_OPT_JSON:
-        args->json = true;
-        break;
-    case LOAD_OPT_HELP:
-        fputs(load_args_usage, stdout);
-        exit(0);
+        return load_args_text(&draft->target, text);
+    case LOAD_OPT_SERVICE:
+        return load_args_text(&spec->service, text) && text[0] == '/';
+    case LOAD_OPT_TLS:
+        return load_args_flag(&draft->tls, true);
+    case LOAD_OPT_TLS_CA:
+        return load_args_text(&spec->tls_ca, text);
+    case LOAD_OPT_INSECURE:
+        return load_args_flag(&spec->tls_verify, false);
+    case LOAD_OPT_SOURCES:
+        return load_args_uint(text, 0, 10000, &spec->sources);
+    case LOAD_OPT_METHOD:
+        return load_value_method(text, &spec->method);
+    case LOAD_OPT_BARE:
+        spec->method = LOAD_BARE;
+        return true;
+    case LOAD_OPT_MIX:
+        return load_args_text(&spec->corpus.mix, text);
+    case LOAD_OPT_SIZES:
+        return load_args_text(&spec->corpus.sizes, text);
+    case LOAD_OPT_COUNT:
+        return load_args_count(text, 1, &spec->corpus.count);
+    case LOAD_OPT_BUDGET:
+        return load_args_count(text, 1, &spec->corpus.budget);
+    case LOAD_OPT_INFECTED:
+        return load_value_share(text, &spec->corpus.infected_share);
+    case LOAD_OPT_MARKER:
+        return load_args_text(&spec->corpus.marker, text);
+    case LOAD_OPT_FOLDER:
+        return load_args_text(&spec->folder, text);
+    case LOAD_OPT_CHUNK:
+        return load_args_count(text, 1, &spec->chunk_size);
     default:
-        fputs(load_args_usage, stderr);
-        exit(2);
+        *out_known = false;
+        return true;
     }
 }
 
-/* A 204 in a preview needs no leave, so a body that ends within it may be answered so. */
-static unsigned load_args_expected(const struct load_args *args)
+/* What is offered, what is right, and how clients behave. */
+static bool load_args_take_how(struct load_args_draft *draft, int opt, const char *text,
+                               bool *out_known)
 {
-    if (args->method == LOAD_OPTIONS || args->method == LOAD_BARE) {
-        return LOAD_EXPECT_200;
+    struct load_spec *spec = draft->spec;
+    switch (opt) {
+    case LOAD_OPT_PREVIEW:
+        return load_args_preview(text, &spec->preview);
+    case LOAD_OPT_ALLOW_204:
+    case LOAD_OPT_NO_204:
+        return load_args_flag(&spec->allow_204, opt == LOAD_OPT_ALLOW_204);
+    case LOAD_OPT_ALLOW_206:
+        return load_args_flag(&spec->allow_206, true);
+    case LOAD_OPT_EXPECT:
+        return load_value_expect(text, &spec->expect);
+    case LOAD_OPT_CONNECTIONS:
+        return load_args_uint(text, 1, 1000000, &spec->connections);
+    case LOAD_OPT_RATE:
+        return load_value_rate(text, &draft->rate) && draft->rate > 0;
+    case LOAD_OPT_STAGES:
+        return load_value_stages(text, spec);
+    case LOAD_OPT_PACE:
+        draft->pace = true;
+        return load_value_pace(text, &spec->pace);
+    case LOAD_OPT_THINK:
+        return load_value_seconds(text, &spec->think_sec);
+    case LOAD_OPT_PIPELINE:
+        return load_args_uint(text, 1, 1024, &spec->pipeline);
+    case LOAD_OPT_CLOSE:
+        return load_args_flag(&spec->close, true);
+    case LOAD_OPT_REFUSED:
+        return load_value_refused(text, &spec->refused);
+    case LOAD_OPT_RETRY:
+        return load_value_seconds(text, &spec->retry_sec);
+    case LOAD_OPT_SLOW:
+        return load_value_share(text, &spec->slow_share);
+    case LOAD_OPT_SLOW_RATE:
+        return load_args_count(text, 1, &spec->slow_rate);
+    case LOAD_OPT_ABORT:
+        return load_value_share(text, &spec->abort_share);
+    default:
+        *out_known = false;
+        return true;
     }
-    if (args->allow_204) {
-        return LOAD_EXPECT_204;
-    }
-    return LOAD_EXPECT_200 | (args->preview == LOAD_NO_PREVIEW ? 0 : LOAD_EXPECT_204);
 }
 
-void load_args_parse(struct load_args *args, int argc, char **argv)
+static bool load_args_take_run(struct load_args_draft *draft, int opt, const char *text,
+                               bool *out_known)
 {
-    *args = (struct load_args){
-        .service = "/avscan",
-        .method = LOAD_RESPMOD,
-        .body_size = KIB(1),
-        .chunk_size = KIB(16),
-        .preview = LOAD_NO_PREVIEW,
-        .connections = 64,
-        .variants = 7,
-        .duration_sec = -1,
-        .warmup_sec = -1,
-        .timeout_sec = 30,
-        .cpu = -1,
-    };
+    struct load_spec *spec = draft->spec;
+    switch (opt) {
+    case LOAD_OPT_DURATION:
+        draft->duration = true;
+        return load_value_seconds(text, &spec->duration_sec);
+    case LOAD_OPT_WARMUP:
+        draft->warmup = true;
+        return load_value_seconds(text, &spec->warmup_sec);
+    case LOAD_OPT_REQUESTS:
+        return load_value_size(text, 1, UINT64_MAX, &spec->requests);
+    case LOAD_OPT_TIMEOUT:
+        return load_value_seconds(text, &spec->timeout_sec);
+    case LOAD_OPT_INTERVAL:
+        return load_value_seconds(text, &spec->interval_sec);
+    case LOAD_OPT_THREADS:
+        return load_args_uint(text, 1, LOAD_THREADS_MAX, &spec->threads);
+    case LOAD_OPT_CPU:
+        return load_value_cpus(text, spec);
+    case LOAD_OPT_SEED:
+        return load_value_size(text, 0, UINT64_MAX, &spec->seed);
+    case LOAD_OPT_PID:
+        return load_value_pids(text, spec);
+    case LOAD_OPT_JSON:
+        return load_args_flag(&draft->json, true);
+    case LOAD_OPT_HELP:
+        return load_args_flag(&draft->help, true);
+    default:
+        *out_known = false;
+        return true;
+    }
+}
+
+static bool load_args_take(struct load_args_draft *draft, int opt, const char *text)
+{
+    static bool (*const takers[])(struct load_args_draft *, int, const char *, bool *) = {
+        load_args_take_what, load_args_take_how, load_args_take_run};
+    for (size_t i = 0; i < ARRAY_LEN(takers); i++) {
+        bool known = true;
+        bool good = takers[i](draft, opt, text, &known);
+        if (known) {
+            return good;
+        }
+    }
+    return false;
+}
+
+/* Defaults that depend on other options. */
+static bool load_args_complete(struct load_args_draft *draft)
+{
+    struct load_spec *spec = draft->spec;
+    if (spec->requests > 0) {
+        spec->duration_sec = draft->duration ? spec->duration_sec : 1e6;
+        spec->warmup_sec = draft->warmup ? spec->warmup_sec : 0;
+    }
+    if (draft->rate > 0 && spec->stages_len == 0) {
+        spec->stages[0] = (struct load_stage){.sec = spec->duration_sec, .rate = draft->rate};
+        spec->stages_len = 1;
+    }
+    if (spec->stages_len > 0 && !draft->pace) {
+        spec->pace = LOAD_POISSON;
+    }
+    if (draft->target == NULL) {
+        fputs("baleen-bench load: --to HOST:PORT says where the server is\n", stderr);
+        return false;
+    }
+    char why[256];
+    if (!load_spec_set_target(spec, draft->target, why, sizeof(why))) {
+        fprintf(stderr, "baleen-bench load: --to: %s\n", why);
+        return false;
+    }
+    spec->tls |= draft->tls;
+    return true;
+}
+
+static const char *load_args_name(int opt)
+{
+    size_t i = 0;
+    while (load_options[i].val != opt) {
+        i++;
+    }
+    return load_options[i].name;
+}
+
+static bool load_args_read(struct load_args_draft *draft, int argc, char **argv)
+{
     int opt = 0;
+    optind = 0;
     while ((opt = getopt_long(argc, argv, "h", load_options, NULL)) != -1) {
-        if (!load_args_take_request(args, opt, optarg)) {
-            load_args_take_run(args, opt == 'h' ? LOAD_OPT_HELP : opt, optarg);
+        if (opt == '?') {
+            return false;
+        }
+        opt = opt == 'h' ? LOAD_OPT_HELP : opt;
+        if (!load_args_take(draft, opt, optarg)) {
+            fprintf(stderr, "baleen-bench load: --%s cannot be '%s'\n", load_args_name(opt),
+                    optarg);
+            return false;
         }
     }
     if (optind != argc) {
-        load_args_fail("'%s' is not an option", argv[optind]);
+        fprintf(stderr, "baleen-bench load: '%s' is not an option\n", argv[optind]);
+        return false;
     }
-    if (args->addr_len == 0) {
-        load_args_fail("--to HOST:PORT says where the server is");
+    return true;
+}
+
+enum load_args_status load_args_parse(struct load_args *args, int argc, char **argv)
+{
+    struct load_args_draft draft = {.spec = &args->spec};
+    load_spec_init(&args->spec);
+    if (!load_args_read(&draft, argc, argv)) {
+        fputs("`baleen-bench load --help` lists the options\n", stderr);
+        return LOAD_ARGS_BAD;
     }
-    if (args->service[0] != '/') {
-        load_args_fail("--service: '%s' does not begin with a slash", args->service);
+    if (draft.help) {
+        fputs(load_args_usage, stdout);
+        return LOAD_ARGS_HELP;
     }
-    if (args->duration_sec < 0) {
-        args->duration_sec = args->requests > 0 ? 1e6 : 5;
-    }
-    if (args->warmup_sec < 0) {
-        args->warmup_sec = args->requests > 0 ? 0 : 0.5;
-    }
-    if (args->expect == 0) {
-        args->expect = load_args_expected(args);
-    }
+    args->json = draft.json;
+    return load_args_complete(&draft) ? LOAD_ARGS_OK : LOAD_ARGS_BAD;
 }

@@ -7,15 +7,17 @@
  * from a distribution, what they hold from a mix of kinds. No file of this tree is needed for the
  * generated kinds. Memory: all bodies are in memory, `budget` bytes at most; a distribution whose
  * sample would not fit is sampled less often, not cut. Errors: expected ones are texts for the
- * user.
+ * user. Not for two threads at once: tables are filled in when they are first needed.
  *
  * A mix is a list of kinds with weights: "html:5, image:4, text:1". Kinds:
  *   text, html, css, script, json      generated, of many words; compresses as such pages do
- *   image, random                      random bytes behind the head of a JPEG, PNG, GIF or nothing
+ *   image                              JPEG, PNG and GIF, whole, of noise
+ *   font, random                       noise behind the head of a WOFF2 or nothing
  *   program                            an ELF or PE image, well formed, with code-like bytes
  *   archive                            zip, gzip or tar with members of the kinds above
  *   pdf                                a document with a few objects
- *   file:PATH                          one file, or each regular file below a folder
+ *   file:PATH                          one file, or each regular file below a folder, as it is,
+ *                                      whatever the sizes say
  *   web                                the mix of a page load as the HTTP Archive reports it
  * Sizes: "10k", "lognormal:MEDIAN,SIGMA[,MAX]", "trace:FILE" (a size a line, with an optional kind
  * and an optional count behind tabs), "web" (by kind, as the HTTP Archive reports them), or "own"
@@ -41,6 +43,7 @@ struct load_item {
     const char *name; /* A file name with the right extension; of files their own. */
     const char *kind; /* Of the mix; "text" and so on. */
     bool infected;
+    const char *path; /* Absolute, of a body that is a file as it is; NULL of others. */
 };
 
 struct load_corpus {

@@ -3,130 +3,65 @@
 
 #include "base/assert.h"
 #include "base/text.h"
-#include "bench/load/load_args.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#define LOAD_HEAD_CAP KIB(4)
+#define LOAD_HEAD_CAP KIB(12)
 
 /* Enough for a size line, the chunk's end and the last chunk. */
 #define LOAD_CHUNK_EXTRA 32
 
-static void *load_plan_alloc(size_t len)
-{
-    void *block = calloc(1, MAX_OF(len, (size_t)1));
-    if (block == NULL) {
-        fputs("icap_load: out of memory\n", stderr);
-        exit(2);
-    }
-    return block;
-}
+/* What one request is written from. */
+struct load_plan_source {
+    const struct load_spec *spec;
+    size_t index;
+    struct slice body;
+    const char *type;
+    const char *name;
+    const char *path; /* FILEMOD. */
+};
 
-/* xorshift64: the same bytes in each run. */
-static uint64_t load_plan_random(uint64_t *state)
-{
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    return *state;
-}
+/* Collects the paths of the bodies that were written to files. */
+struct load_plan_paths {
+    size_t len;
+    char **paths;
+    bool failed;
+};
 
-static void load_plan_fill_random(uint8_t *body, size_t len, uint64_t seed)
+/* A file name as a part of a URL. */
+static void load_plan_put_name(struct text *text, const char *name)
 {
-    for (size_t done = 0; done < len; done += sizeof(seed)) {
-        load_plan_random(&seed);
-        memcpy(body + done, &seed, MIN_OF(sizeof(seed), len - done));
-    }
-}
-
-static void load_plan_fill_text(struct text *text, uint64_t seed, bool html)
-{
-    static const char *const words[] = {
-        "the",   "harbour", "of",    "morning", "ship",  "and",   "whale", "in",
-        "water", "to",      "north", "season",  "a",     "log",   "book",  "that",
-        "wind",  "master",  "for",   "island",  "was",   "cargo", "line",  "on",
-        "coast", "with",    "chart", "crew",    "light", "is",    "storm", "by",
-    };
-    if (html) {
-        text_put_str(text, "<!DOCTYPE html>\n<html><head><title>Log</title></head><body>\n<p>");
-    }
-    for (size_t line = 0; !text->overflowed; line++) {
-        uint64_t bits = load_plan_random(&seed);
-        for (unsigned i = 0; i < 12 && !text->overflowed; i++) {
-            text_put_str(text, words[(bits >> (i * 5)) & 31]);
-            text_put_str(text, i < 11 ? " " : ".\n");
-        }
-        if (html && line % 8 == 7) {
-            TEXT_PUT(text, "</p>\n<p class=\"entry\">");
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+    for (const char *at = name; *at != '\0'; at++) {
+        if (strchr(plain, *at) != NULL) {
+            text_put(text, at, 1);
+        } else {
+            text_printf(text, "%%%02X", (unsigned)(uint8_t)*at);
         }
     }
-    memset(text->ptr + text->len, '.', text->cap - text->len);
 }
 
-static struct slice load_plan_read_file(const char *path)
+static void load_plan_put_content(struct text *text, const struct load_plan_source *source)
 {
-    FILE *file = fopen(path, "rb");
-    if (file == NULL || fseek(file, 0, SEEK_END) != 0) {
-        perror(path);
-        exit(2);
-    }
-    long len = ftell(file);
-    rewind(file);
-    uint8_t *block = load_plan_alloc((size_t)MAX_OF(len, 0));
-    if (len < 0 || fread(block, 1, (size_t)len, file) != (size_t)len) {
-        perror(path);
-        exit(2);
-    }
-    fclose(file);
-    return slice_from(block, (size_t)len);
+    text_printf(text, "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n", source->type,
+                source->body.len);
 }
 
-static struct slice load_plan_body(const struct load_args *args, size_t variant)
+/* Writes the HTTP heads; returns where the last one, which an echo gives back,
+ * begins. */
+static size_t load_plan_put_http(struct text *text, const struct load_plan_source *source)
 {
-    if (args->body == LOAD_BODY_FILE) {
-        return load_plan_read_file(args->body_path);
-    }
-    uint8_t *block = load_plan_alloc(args->body_size);
-    uint64_t seed = 0x9e3779b97f4a7c15ULL * (variant + 1);
-    if (args->body == LOAD_BODY_RANDOM) {
-        load_plan_fill_random(block, args->body_size, seed);
-    } else {
-        struct text text = text_over(block, args->body_size);
-        load_plan_fill_text(&text, seed, args->body == LOAD_BODY_HTML);
-    }
-    return slice_from(block, args->body_size);
-}
-
-static const char *load_plan_type(const struct load_args *args)
-{
-    switch (args->body) {
-    case LOAD_BODY_TEXT:
-        return "text/plain";
-    case LOAD_BODY_HTML:
-        return "text/html";
-    default:
-        return "application/octet-stream";
-    }
-}
-
-static void load_plan_put_content(struct text *text, const struct load_args *args, size_t body_len)
-{
-    text_printf(text, "Content-Type: %s\r\nContent-Length: %zu\r\n\r\n", load_plan_type(args),
-                body_len);
-}
-
-/* Writes the HTTP heads; returns where the last one, which an echo gives back, begins. */
-static size_t load_plan_put_http(struct text *text, const struct load_args *args, size_t variant,
-                                 size_t body_len)
-{
-    text_printf(text,
-                "%s http://files.example/load/%zu.bin HTTP/1.1\r\nHost: files.example\r\n"
-                "User-Agent: icap_load\r\nAccept: */*\r\n",
-                args->method == LOAD_REQMOD && body_len > 0 ? "POST" : "GET", variant);
-    if (args->method == LOAD_REQMOD) {
-        if (body_len > 0) {
-            load_plan_put_content(text, args, body_len);
+    bool upload = source->spec->method == LOAD_REQMOD;
+    text_printf(text, "%s http://files.example/load/%zu/",
+                upload && source->body.len > 0 ? "POST" : "GET", source->index);
+    load_plan_put_name(text, source->name);
+    TEXT_PUT(text, " HTTP/1.1\r\nHost: files.example\r\n"
+                   "User-Agent: baleen-bench\r\nAccept: */*\r\n");
+    if (upload) {
+        if (source->body.len > 0) {
+            load_plan_put_content(text, source);
         } else {
             TEXT_PUT(text, "\r\n");
         }
@@ -136,27 +71,29 @@ static size_t load_plan_put_http(struct text *text, const struct load_args *args
     size_t at = text->len;
     TEXT_PUT(text, "HTTP/1.1 200 OK\r\nServer: origin\r\n"
                    "Date: Mon, 12 Jan 2026 08:00:00 GMT\r\n");
-    load_plan_put_content(text, args, body_len);
+    load_plan_put_content(text, source);
     return at;
 }
 
-static void load_plan_put_icap(struct text *text, const struct load_args *args)
+static void load_plan_put_icap(struct text *text, const struct load_spec *spec)
 {
-    text_printf(text, "%s icap://%s%s ICAP/1.0\r\nHost: %s\r\nUser-Agent: icap_load\r\n",
-                args->method == LOAD_BARE ? "OPTIONS" : load_method_name(args->method), args->host,
-                args->service, args->host);
-    if (args->close) {
+    text_printf(text, "%s icap%s://%s%s ICAP/1.0\r\nHost: %s\r\nUser-Agent: baleen-bench\r\n",
+                spec->method == LOAD_BARE ? "OPTIONS" : load_method_name(spec->method),
+                spec->tls ? "s" : "", spec->host, spec->service, spec->host);
+    if (spec->close) {
         TEXT_PUT(text, "Connection: close\r\n");
     }
-    if (args->method == LOAD_OPTIONS || args->method == LOAD_BARE) {
-        TEXT_PUT(text, "\r\n");
+    if (spec->method == LOAD_OPTIONS || spec->method == LOAD_BARE) {
         return;
     }
-    if (args->allow_204) {
-        TEXT_PUT(text, "Allow: 204\r\n");
+    if (spec->allow_204 || spec->allow_206) {
+        text_printf(text, "Allow: %s\r\n",
+                    !spec->allow_206   ? "204"
+                    : !spec->allow_204 ? "206"
+                                       : "204, 206");
     }
-    if (args->preview != LOAD_NO_PREVIEW) {
-        text_printf(text, "Preview: %lld\r\n", (long long)args->preview);
+    if (load_spec_has_body(spec) && spec->preview != LOAD_NO_PREVIEW) {
+        text_printf(text, "Preview: %lld\r\n", (long long)spec->preview);
     }
 }
 
@@ -172,65 +109,212 @@ static void load_plan_put_chunks(struct text *text, struct slice body, size_t ch
 }
 
 static void load_plan_put_body(struct load_request *request, struct text *text,
-                               const struct load_args *args)
+                               const struct load_spec *spec)
 {
     struct slice body = request->body;
-    size_t first_len = body.len;
-    if (args->preview != LOAD_NO_PREVIEW) {
-        first_len = MIN_OF(body.len, (size_t)args->preview);
-        request->preview = first_len < body.len;
+    request->preview_len = body.len;
+    if (spec->preview != LOAD_NO_PREVIEW) {
+        request->preview_len = MIN_OF(body.len, (size_t)spec->preview);
+        request->preview = request->preview_len < body.len;
     }
-    load_plan_put_chunks(text, slice_from(body.ptr, first_len), args->chunk_size);
-    if (args->preview != LOAD_NO_PREVIEW && !request->preview) {
+    load_plan_put_chunks(text, slice_from(body.ptr, request->preview_len), spec->chunk_size);
+    if (spec->preview != LOAD_NO_PREVIEW && !request->preview) {
         TEXT_PUT(text, "0; ieof\r\n\r\n");
     } else {
         TEXT_PUT(text, "0\r\n\r\n");
     }
     request->first = text_slice(text);
     if (request->preview) {
-        load_plan_put_chunks(text, slice_skip(body, first_len), args->chunk_size);
+        load_plan_put_chunks(text, slice_skip(body, request->preview_len), spec->chunk_size);
         TEXT_PUT(text, "0\r\n\r\n");
         request->rest = slice_skip(text_slice(text), request->first.len);
     }
 }
 
-static void load_plan_write(struct load_request *request, const struct load_args *args,
-                            size_t variant)
+/* REQMOD and RESPMOD: the heads and the body. */
+static void load_plan_put_message(struct load_request *request, struct text *text,
+                                  const struct load_plan_source *source)
 {
-    bool with_body = args->method == LOAD_RESPMOD || args->method == LOAD_REQMOD;
-    request->body = with_body ? load_plan_body(args, variant) : (struct slice){0};
-    size_t cap = LOAD_HEAD_CAP + request->body.len +
-                 (request->body.len / args->chunk_size + 4) * LOAD_CHUNK_EXTRA;
-    struct text text = text_over(load_plan_alloc(cap), cap);
-    load_plan_put_icap(&text, args);
-    if (!with_body) {
-        request->first = text_slice(&text);
-        return;
-    }
     char heads[LOAD_HEAD_CAP];
     struct text http = text_over(heads, sizeof(heads));
-    size_t at = load_plan_put_http(&http, args, variant, request->body.len);
-    const char *kind = request->body.len == 0 ? "null" : at > 0 ? "res" : "req";
-    text_printf(&text,
-                at > 0 ? "Encapsulated: req-hdr=0, res-hdr=%zu, " : "Encapsulated: req-hdr=%zu, ",
-                at);
-    text_printf(&text, "%s-body=%zu\r\n\r\n", kind, http.len);
-    text_put(&text, http.ptr, http.len);
-    request->head = slice_skip(text_slice(&text), text.len - (http.len - at));
-    if (request->body.len > 0) {
-        load_plan_put_body(request, &text, args);
+    size_t at = load_plan_put_http(&http, source);
+    ASSERT(!http.overflowed);
+    const char *kind = source->body.len == 0 ? "null" : at > 0 ? "res" : "req";
+    if (at > 0) {
+        text_printf(text, "Encapsulated: req-hdr=0, res-hdr=%zu, %s-body=%zu\r\n\r\n", at, kind,
+                    http.len);
     } else {
+        text_printf(text, "Encapsulated: req-hdr=0, %s-body=%zu\r\n\r\n", kind, http.len);
+    }
+    text_put(text, http.ptr, http.len);
+    request->head = slice_skip(text_slice(text), text->len - (http.len - at));
+    if (source->body.len > 0) {
+        load_plan_put_body(request, text, source->spec);
+    }
+}
+
+static void load_plan_rebase(struct slice *part, const uint8_t *from, const uint8_t *to)
+{
+    if (part->ptr != NULL) {
+        part->ptr = to != NULL ? to + (part->ptr - from) : NULL;
+    }
+}
+
+/* Moves what was written into a block that fits: the room for heads is far more
+ * than most need. */
+static bool load_plan_settle(struct load_request *request, uint8_t *block, size_t len)
+{
+    uint8_t *fitting = malloc(len);
+    if (fitting != NULL) {
+        memcpy(fitting, block, len);
+    }
+    load_plan_rebase(&request->first, block, fitting);
+    load_plan_rebase(&request->rest, block, fitting);
+    load_plan_rebase(&request->head, block, fitting);
+    free(block);
+    return fitting != NULL;
+}
+
+/* False when there is no memory. */
+static bool load_plan_write(struct load_request *request, const struct load_plan_source *source)
+{
+    const struct load_spec *spec = source->spec;
+    size_t cap = 2 * LOAD_HEAD_CAP + source->body.len +
+                 (source->body.len / spec->chunk_size + 4) * LOAD_CHUNK_EXTRA;
+    uint8_t *block = malloc(cap);
+    if (block == NULL) {
+        return false;
+    }
+    struct text text = text_over(block, cap);
+    load_plan_put_icap(&text, spec);
+    if (load_spec_has_body(spec)) {
+        request->body = source->body;
+        load_plan_put_message(request, &text, source);
+    } else if (spec->method == LOAD_FILEMOD) {
+        text_printf(&text, "X-Filepath: %s\r\nEncapsulated: null-body=0\r\n\r\n", source->path);
+    } else {
+        TEXT_PUT(&text, "\r\n");
+    }
+    if (request->first.len == 0) {
         request->first = text_slice(&text);
     }
     ASSERT(!text.overflowed);
-    ASSERT(!http.overflowed);
+    return load_plan_settle(request, block, text.len);
 }
 
-void load_plan_build(struct load_plan *plan, const struct load_args *args)
+static void load_plan_take_path(void *owner, size_t index, const char *path)
 {
-    plan->len = args->variants;
-    plan->requests = load_plan_alloc(plan->len * sizeof(*plan->requests));
-    for (size_t i = 0; i < plan->len; i++) {
-        load_plan_write(&plan->requests[i], args, i);
+    struct load_plan_paths *paths = owner;
+    ASSERT(index < paths->len);
+    paths->paths[index] = strdup(path);
+    paths->failed |= paths->paths[index] == NULL;
+}
+
+/* FILEMOD: where each body lies. */
+static bool load_plan_find_paths(struct load_plan *plan, const struct load_spec *spec,
+                                 struct load_plan_paths *paths, char *why, size_t why_cap)
+{
+    paths->len = plan->corpus.items_len;
+    paths->paths = calloc(MAX_OF(paths->len, (size_t)1), sizeof(*paths->paths));
+    if (paths->paths == NULL) {
+        snprintf(why, why_cap, "out of memory");
+        return false;
     }
+    if (spec->folder != NULL) {
+        return load_corpus_write(&plan->corpus, spec->folder, load_plan_take_path, paths, why,
+                                 why_cap);
+    }
+    for (size_t i = 0; i < paths->len; i++) {
+        if (plan->corpus.items[i].path == NULL) {
+            snprintf(why, why_cap,
+                     "FILEMOD asks for files: a folder to write bodies to is needed, "
+                     "or a mix of files alone");
+            return false;
+        }
+        load_plan_take_path(paths, i, plan->corpus.items[i].path);
+    }
+    return true;
+}
+
+static void load_plan_drop_paths(struct load_plan_paths *paths)
+{
+    for (size_t i = 0; i < paths->len; i++) {
+        free(paths->paths[i]);
+    }
+    free(paths->paths);
+}
+
+static bool load_plan_write_all(struct load_plan *plan, const struct load_spec *spec,
+                                const struct load_plan_paths *paths)
+{
+    for (size_t i = 0; i < plan->len; i++) {
+        const struct load_item *item = &plan->corpus.items[i];
+        struct load_plan_source source = {
+            .spec = spec,
+            .index = i,
+            .body = load_spec_has_body(spec) ? item->body : (struct slice){0},
+            .type = item->type,
+            .name = item->name,
+            .path = paths->len > 0 ? paths->paths[i] : "",
+        };
+        plan->requests[i].body_len = item->body.len;
+        plan->requests[i].infected = item->infected;
+        if (source.path == NULL || strlen(source.path) >= LOAD_HEAD_CAP ||
+            !load_plan_write(&plan->requests[i], &source)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* OPTIONS and BARE have one request and no bodies. */
+static bool load_plan_build_bare(struct load_plan *plan, const struct load_spec *spec)
+{
+    struct load_plan_source source = {.spec = spec};
+    return load_plan_write(&plan->requests[0], &source);
+}
+
+static bool load_plan_fill(struct load_plan *plan, const struct load_spec *spec, char *why,
+                           size_t why_cap)
+{
+    bool bare = spec->method == LOAD_OPTIONS || spec->method == LOAD_BARE;
+    struct load_plan_paths paths = {0};
+    if (!bare && !load_corpus_build(&plan->corpus, &spec->corpus, why, why_cap)) {
+        return false;
+    }
+    plan->len = bare ? 1 : plan->corpus.items_len;
+    plan->requests = calloc(plan->len, sizeof(*plan->requests));
+    bool good = plan->requests != NULL;
+    snprintf(why, why_cap, "out of memory");
+    if (good && bare) {
+        good = load_plan_build_bare(plan, spec);
+    } else if (good) {
+        good = (spec->method != LOAD_FILEMOD ||
+                load_plan_find_paths(plan, spec, &paths, why, why_cap)) &&
+               load_plan_write_all(plan, spec, &paths);
+        load_plan_drop_paths(&paths);
+    }
+    return good;
+}
+
+bool load_plan_build(struct load_plan *plan, const struct load_spec *spec, char *why,
+                     size_t why_cap)
+{
+    *plan = (struct load_plan){0};
+    if (load_plan_fill(plan, spec, why, why_cap)) {
+        return true;
+    }
+    load_plan_free(plan);
+    return false;
+}
+
+void load_plan_free(struct load_plan *plan)
+{
+    for (size_t i = 0; plan->requests != NULL && i < plan->len; i++) {
+        /* `first` is the start of the request's only block. */
+        free((void *)(uintptr_t)plan->requests[i].first.ptr);
+    }
+    free(plan->requests);
+    load_corpus_free(&plan->corpus);
+    *plan = (struct load_plan){0};
 }

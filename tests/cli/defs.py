@@ -7,6 +7,7 @@
 
 import json
 import os
+import stat
 import sys
 
 import kit
@@ -109,6 +110,16 @@ def test_cache(checks, defs, folder, cache):
                  'counts and digest too')
 
 
+def test_device(checks, defs, folder, base):
+    """What is no regular file is not replaced by one: somebody's device would be gone."""
+    pipe = os.path.join(base, 'pipe')
+    os.mkfifo(pipe)
+    result = defs('compile', folder, '-o', pipe)
+    checks.check(result.code == 2 and 'not supported' in result.err, 'an output that is no regular file', result.err)
+    checks.check(stat.S_ISFIFO(os.stat(pipe).st_mode), 'it is still there')
+    checks.equal([name for name in os.listdir(base) if name.startswith('pipe')], ['pipe'], 'and nothing beside it')
+
+
 def main():
     programs = kit.Programs(__doc__)
     checks = kit.Checks('defs')
@@ -122,6 +133,7 @@ def main():
     test_check_json(checks, defs, folder)
     test_refused(checks, defs, os.path.join(base, 'set2'))
     test_cache(checks, defs, folder, os.path.join(base, 'cache'))
+    test_device(checks, defs, folder, base)
     return checks.finish()
 
 

@@ -86,9 +86,12 @@ def write_definitions(folder, statements, substitute):
         elif word == 'eicar':
             lines.setdefault('d.ndb', []).append('%s:0:0:%s' % (args[0], EICAR.encode().hex()))
         elif word in ('hdb', 'hsb', 'fp'):
-            data = b''.join(make_bytes(Options(args[1:], BYTES_FLAGS)))
+            options = Options(args[1:], BYTES_FLAGS + ('any',))
+            data = b''.join(make_bytes(options))
             digest = hashlib.sha256(data) if word == 'hsb' else hashlib.md5(data)
-            lines.setdefault('d.' + word, []).append('%s:%d:%s' % (digest.hexdigest(), len(data), args[0]))
+            # ClamAV wants its version 73 for hashes without a size.
+            row = '%s:*:%s:73' if options.get('any') else '%%s:%d:%%s' % len(data)
+            lines.setdefault('d.' + word, []).append(row % (digest.hexdigest(), args[0]))
         elif word == 'threat':
             lines.setdefault('threats.tsv', []).append('\t'.join((args + ['-', '-'])[:4]))
         elif word in meta or word == 'produced':

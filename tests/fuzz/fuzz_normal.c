@@ -2,9 +2,10 @@
 /*
  * fuzz_normal - normalised text and pages, in pieces and looked at again.
  *
- * Input: one byte that says how the body is cut, the body. However it is cut, the same bytes come
- * out, and a view finds each of them again.
+ * Input: one byte that says how the body is cut, the body. However it is cut, and whatever the CPU
+ * can do, the same bytes come out as byte by byte, and a view finds each of them again.
  */
+#include "match/normal_page.h"
 #include "match/view.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -86,16 +87,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
     ASSERT(wanted != NULL);
     for (unsigned kind = 0; kind < VIEW_KINDS; kind++) {
+        (void)normal_page_force(NORMAL_PAGE_NONE);
         view_init(&view, (enum view_kind)kind, source, &window);
         const size_t made = feed(&view, raw.body, len, wanted, true);
 
         view_fini(&view);
-        view_init(&view, (enum view_kind)kind, source, &window);
-        const size_t again = feed(&view, raw.body, raw.step, wanted, false);
+        for (unsigned way = 0; way <= NORMAL_PAGE_NONE; way++) {
+            if (!normal_page_force((enum normal_page_way)way)) {
+                continue;
+            }
+            view_init(&view, (enum view_kind)kind, source, &window);
+            const size_t whole = feed(&view, raw.body, len, wanted, false);
 
-        ASSERT(made == again);
-        look(&view, wanted, made);
-        view_fini(&view);
+            view_fini(&view);
+            view_init(&view, (enum view_kind)kind, source, &window);
+            const size_t again = feed(&view, raw.body, raw.step, wanted, false);
+
+            ASSERT(made == whole);
+            ASSERT(made == again);
+            look(&view, wanted, made);
+            view_fini(&view);
+        }
     }
     free(wanted);
     return 0;

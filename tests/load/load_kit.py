@@ -90,6 +90,8 @@ def write_set(folder, number=1, markers=()):
     """A definition set in `folder`, put there at once: MARKER, and each (name, bytes) of `markers`."""
     rows = ['%s:0:*:%s' % (name, marker.hex()) for name, marker in [(MARKER_NAME, MARKER)] + list(markers)]
     files = {'load.ndb': '\n'.join(rows) + '\n',
+             # No body has this hash, but each has to be hashed.
+             'load.hsb': '%032x:*:Load.Hash:73\n' % number,
              'set.yaml': 'name: load\nversion: 20260101.%03d\nsequence: %d\ncertified: true\n' % (number, number)}
     os.makedirs(folder, exist_ok=True)
     for name, text in files.items():

@@ -205,8 +205,9 @@ def check_watch(checks, engine, folder, number):
 
     before = client.ask(request).icap.get('ISTag')
     refused = count_refusals(engine)
-    with open(os.path.join(folder, 'load.ndb'), 'w', encoding='ascii') as out:
-        out.write('this is no signature\n')
+    for name in ('load.ndb', 'load.hsb'):
+        with open(os.path.join(folder, name), 'w', encoding='ascii') as out:
+            out.write('this is no signature\n')
     noticed = servers.wait_until(lambda: count_refusals(engine) > refused, WATCH_SECONDS, 0.05)
     response = client.ask(request)
     checks.check(noticed and response.status == 201 and response.icap.get('ISTag') == before,

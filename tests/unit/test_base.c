@@ -5,11 +5,14 @@
 #include "base/pool.h"
 #include "base/slice.h"
 #include "base/text.h"
+#include "base/unmap.h"
 #include "base/wheel.h"
 
 #include <criterion/criterion.h>
 
 #include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
 
 Test(slice, splits_at_the_first_separator)
 {
@@ -127,6 +130,73 @@ Test(pool, hands_out_the_last_slot_first_and_no_more_than_its_cap)
     cr_assert_eq(pool_take(&pool), a);
     cr_assert_eq(pool_index(&pool, b), 1);
     pool_close(&pool);
+}
+
+static bool is_mapped(const void *ptr)
+{
+    unsigned char there;
+
+    return mincore((void *)((uintptr_t)ptr & ~(uintptr_t)4095), 1, &there) == 0;
+}
+
+Test(pool, is_closed_piece_by_piece_from_its_end)
+{
+    struct pool pool;
+    unsigned slices = 1;
+
+    cr_assert_eq(pool_open(&pool, KIB(64), 1000), 0);
+    const uint8_t *base = pool.base;
+
+    for (unsigned i = 0; i < 40; i++) {
+        memset(pool_take(&pool), 1, KIB(64));
+    }
+    pool.used = 0;
+    while (!pool_close_slice(&pool)) {
+        slices++;
+        cr_assert(is_mapped(base));
+        cr_assert_not(is_mapped(base + 40 * KIB(64)), "untouched slots go first");
+    }
+    cr_assert_eq(slices, 40 * KIB(64) / UNMAP_SLICE_BYTES);
+    cr_assert_not(is_mapped(base));
+    cr_assert(pool_close_slice(&pool), "nothing is left");
+}
+
+Test(pool, one_that_was_never_used_is_closed_at_once)
+{
+    struct pool pool;
+
+    cr_assert_eq(pool_open(&pool, 100, 1000000), 0);
+    const uint8_t *base = pool.base;
+
+    cr_assert(pool_close_slice(&pool));
+    cr_assert_not(is_mapped(base));
+}
+
+Test(unmap, takes_pieces_off_the_end)
+{
+    static const size_t lens[] = {1,
+                                  4096,
+                                  UNMAP_SLICE_BYTES - 1,
+                                  UNMAP_SLICE_BYTES,
+                                  UNMAP_SLICE_BYTES + 1,
+                                  3 * UNMAP_SLICE_BYTES + 5000};
+
+    for (size_t i = 0; i < ARRAY_LEN(lens); i++) {
+        size_t len = lens[i];
+        uint8_t *base = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        size_t pieces = 1;
+
+        cr_assert_neq(base, MAP_FAILED);
+        while (!unmap_slice(base, &len)) {
+            pieces++;
+            cr_assert(is_mapped(base + len - 1));
+            cr_assert_not(is_mapped(base + ((len + 4095) & ~(size_t)4095)));
+        }
+        cr_assert_eq(len, 0);
+        cr_assert_eq(pieces, (lens[i] + UNMAP_SLICE_BYTES - 1) / UNMAP_SLICE_BYTES);
+        cr_assert_not(is_mapped(base));
+        cr_assert(unmap_slice(base, &len), "nothing is left");
+    }
 }
 
 Test(pool, a_foreign_slot_is_a_bug, .signal = SIGABRT)

@@ -283,6 +283,45 @@ Test(body, gives_its_blocks_away_and_keeps_every_byte)
     close(spool_fd);
 }
 
+static bool stays(struct body *body, uint64_t offset)
+{
+    size_t len = 0;
+    const uint8_t *bytes = body_stay_at(body, offset, &len);
+
+    if (bytes) {
+        cr_assert_geq(len, 1);
+        cr_assert_eq(bytes[0], byte_of(offset));
+        cr_assert_eq(bytes[len - 1], byte_of(offset + len - 1));
+    }
+    return bytes != NULL;
+}
+
+Test(body, bytes_stay_in_blocks_until_these_are_given_away)
+{
+    static struct body bodies[2];
+    const int spool_fd = open_spool();
+    const uint64_t blocks = (uint64_t)BODY_BLOCKS_MAX * BODY_BLOCK_BYTES;
+
+    open_store(MIB(64), spool_fd);
+    body_init(&bodies[0], &store, on_wake, NULL);
+    body_init(&bodies[1], &store, on_wake, NULL);
+    fill(&bodies[0], blocks + BODY_MEMFD_BYTES + 100);
+    fill(&bodies[1], 3 * BODY_BLOCK_BYTES + 5);
+    cr_assert(stays(&bodies[0], 0));
+    cr_assert(stays(&bodies[0], blocks - 1));
+    cr_assert_not(stays(&bodies[0], blocks));
+    cr_assert_not(stays(&bodies[0], bodies[0].len - 1), "what is being filled is on its way out");
+    cr_assert(stays(&bodies[1], 3 * BODY_BLOCK_BYTES + 4));
+    cr_assert(body_evict(&bodies[1]));
+    cr_assert_not(stays(&bodies[1], 0));
+    cr_assert_not(stays(&bodies[1], 3 * BODY_BLOCK_BYTES + 4));
+    check_at(&bodies[1], 3 * BODY_BLOCK_BYTES + 4);
+    body_fini(&bodies[0]);
+    body_fini(&bodies[1]);
+    close_store();
+    close(spool_fd);
+}
+
 Test(body, pieces_say_where_the_bytes_are)
 {
     static struct body body;

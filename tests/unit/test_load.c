@@ -20,7 +20,7 @@ Test(histogram, quantiles_are_within_one_step_of_the_exact_ones)
     enum {
         COUNT = 100000
     };
-    static const unsigned permilles[] = {1, 10, 250, 500, 900, 990, 999, 1000};
+    static const double percents[] = {0.1, 1, 25, 50, 90, 99, 99.9, 99.99, 99.999, 100};
     static struct histogram hist;
     static uint64_t values[COUNT];
     uint64_t state = 88172645463325252ULL;
@@ -33,29 +33,95 @@ Test(histogram, quantiles_are_within_one_step_of_the_exact_ones)
         histogram_add(&hist, values[i]);
     }
     qsort(values, COUNT, sizeof(values[0]), compare_values);
-    for (size_t i = 0; i < ARRAY_LEN(permilles); i++) {
-        uint64_t exact = values[(size_t)COUNT * permilles[i] / 1000 - 1];
-        uint64_t found = histogram_find_permille(&hist, permilles[i]);
+    for (size_t i = 0; i < ARRAY_LEN(percents); i++) {
+        uint64_t exact = values[(size_t)(COUNT * percents[i] / 100 + 0.5) - 1];
+        uint64_t found = histogram_find(&hist, percents[i]);
 
-        cr_assert_geq(found, exact, "%u", permilles[i]);
-        cr_assert_leq(found, exact + exact / 63 + 1, "%u", permilles[i]);
+        cr_assert_geq(found, exact, "%f", percents[i]);
+        cr_assert_leq(found, exact + exact / 127 + 1, "%f", percents[i]);
     }
-    cr_assert_eq(histogram_find_permille(&hist, 1000), values[COUNT - 1]);
+    cr_assert_eq(histogram_find(&hist, 0), values[0]);
+    cr_assert_eq(histogram_find(&hist, 100), values[COUNT - 1]);
+    cr_assert_eq(hist.min_ns, values[0]);
+}
+
+Test(histogram, merges_without_loss)
+{
+    static struct histogram parts[3];
+    static struct histogram sum;
+    static struct histogram whole;
+    double exact = 0;
+
+    for (uint64_t i = 0; i < 30000; i++) {
+        uint64_t value = i * i * 7 + 3;
+
+        histogram_add(&parts[i % 3], value);
+        histogram_add(&whole, value);
+        exact += (double)value;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        histogram_merge(&sum, &parts[i]);
+    }
+    cr_assert_arr_eq(&sum, &whole, sizeof(sum));
+    cr_assert_float_eq(histogram_mean_ns(&sum), exact / 30000, 1e-6 * exact);
+    memset(&parts[0], 0, sizeof(parts[0]));
+    histogram_merge(&sum, &parts[0]);
+    cr_assert_arr_eq(&sum, &whole, sizeof(sum));
+}
+
+Test(histogram, traces_a_curve_that_rises_to_the_longest)
+{
+    static struct histogram hist;
+    struct histogram_point points[HISTOGRAM_CURVE_MAX];
+
+    cr_assert_eq(histogram_trace(&hist, points), 0);
+    for (uint64_t i = 1; i <= 100000; i++) {
+        histogram_add(&hist, i * 1000);
+    }
+    size_t len = histogram_trace(&hist, points);
+
+    cr_assert_gt(len, 60);
+    cr_assert_geq(points[0].value_ns, 1000);
+    cr_assert_leq(points[0].value_ns, 1008);
+    cr_assert_eq(points[len - 1].percent, 100);
+    cr_assert_eq(points[len - 1].value_ns, 100000000);
+    for (size_t i = 1; i < len; i++) {
+        cr_assert_gt(points[i].percent, points[i - 1].percent);
+        cr_assert_geq(points[i].value_ns, points[i - 1].value_ns);
+        cr_assert_eq(points[i].value_ns, histogram_find(&hist, points[i].percent));
+    }
+    cr_assert_gt(points[len - 2].percent, 99.998);
 }
 
 Test(histogram, is_empty_and_holds_the_longest)
 {
     static struct histogram hist;
 
-    cr_assert_eq(histogram_find_permille(&hist, 500), 0);
+    cr_assert_eq(histogram_find(&hist, 50), 0);
     histogram_add(&hist, UINT64_MAX);
-    cr_assert_eq(histogram_find_permille(&hist, 500), UINT64_MAX);
+    cr_assert_eq(histogram_find(&hist, 50), UINT64_MAX);
     histogram_add(&hist, 0);
     histogram_add(&hist, 0);
-    cr_assert_eq(histogram_find_permille(&hist, 500), 0);
+    cr_assert_eq(histogram_find(&hist, 50), 0);
 }
 
-/* An echo of `request` with chunks of 7 bytes and a trailer; returns its length. */
+/* A preview of 10 bytes of a body of 40. */
+static struct load_spec make_spec(void)
+{
+    struct load_spec spec;
+
+    load_spec_init(&spec);
+    spec.service = "/s";
+    spec.corpus.sizes = "40";
+    spec.corpus.count = 1;
+    spec.chunk_size = 16;
+    spec.preview = 10;
+    spec.expect = LOAD_EXPECT_200;
+    return spec;
+}
+
+/* An echo of `request` with chunks of 7 bytes and a trailer; returns its
+ * length. */
 static size_t write_echo(char *out, size_t cap, const struct load_request *request)
 {
     size_t len = (size_t)snprintf(out, cap,
@@ -76,24 +142,26 @@ static size_t write_echo(char *out, size_t cap, const struct load_request *reque
     return len;
 }
 
-/* Feeds the pieces [0, first), [first, second), [second, len); true when the answer was right and
- * complete. */
+/* Feeds the pieces [0, first), [first, second), [second, len); true when the
+ * answer was right and complete. */
 static bool feed_pieces(const char *bytes, size_t len, size_t first, size_t second,
-                        const struct load_args *args, const struct load_request *request)
+                        const struct load_spec *spec, const struct load_request *request)
 {
     const size_t ends[] = {first, second, len};
     struct load_reply reply = {0};
+    struct load_peer peer;
     enum load_reply_status status = LOAD_REPLY_MORE;
     size_t at = 0;
     bool early = false;
 
-    load_reply_begin(&reply, args, request);
+    load_peer_init(&peer, spec);
+    load_reply_begin(&reply, spec, request);
     for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
         struct slice in = slice_from(bytes + at, ends[i] - at);
 
         while (in.len > 0) {
             early |= status == LOAD_REPLY_DONE || status == LOAD_REPLY_BAD;
-            status = load_reply_feed(&reply, args, &in);
+            status = load_reply_feed(&reply, &peer, &in);
             if (status == LOAD_REPLY_BAD) {
                 break;
             }
@@ -106,48 +174,35 @@ static bool feed_pieces(const char *bytes, size_t len, size_t first, size_t seco
 
 Test(load_reply, reads_the_same_at_each_split)
 {
-    struct load_args args = {
-        .service = "/s",
-        .method = LOAD_RESPMOD,
-        .body_size = 40,
-        .chunk_size = 16,
-        .preview = 10,
-        .variants = 1,
-        .expect = LOAD_EXPECT_200,
-    };
+    struct load_spec spec = make_spec();
     struct load_plan plan;
+    char why[256];
     static char bytes[2048];
 
-    load_plan_build(&plan, &args);
+    cr_assert(load_plan_build(&plan, &spec, why, sizeof(why)), "%s", why);
     size_t len = write_echo(bytes, sizeof(bytes), &plan.requests[0]);
 
     for (size_t first = 0; first <= len; first++) {
         for (size_t second = first; second <= len; second += 1 + (len - first) / 16) {
-            cr_assert(feed_pieces(bytes, len, first, second, &args, &plan.requests[0]), "%zu %zu",
+            cr_assert(feed_pieces(bytes, len, first, second, &spec, &plan.requests[0]), "%zu %zu",
                       first, second);
         }
         if (first < len) {
-            cr_assert_not(feed_pieces(bytes, first, first, first, &args, &plan.requests[0]), "%zu",
+            cr_assert_not(feed_pieces(bytes, first, first, first, &spec, &plan.requests[0]), "%zu",
                           first);
         }
     }
+    load_plan_free(&plan);
 }
 
 Test(load_reply, sees_every_wrong_byte_of_the_body_and_of_the_frame)
 {
-    struct load_args args = {
-        .service = "/s",
-        .method = LOAD_RESPMOD,
-        .body_size = 40,
-        .chunk_size = 16,
-        .preview = 10,
-        .variants = 1,
-        .expect = LOAD_EXPECT_200,
-    };
+    struct load_spec spec = make_spec();
     struct load_plan plan;
+    char why[256];
     static char bytes[2048];
 
-    load_plan_build(&plan, &args);
+    cr_assert(load_plan_build(&plan, &spec, why, sizeof(why)), "%s", why);
     size_t len = write_echo(bytes, sizeof(bytes), &plan.requests[0]);
     const char *chunks = strstr(bytes, "7;x=y");
 
@@ -158,8 +213,9 @@ Test(load_reply, sees_every_wrong_byte_of_the_body_and_of_the_frame)
 
         bytes[i] ^= 0x40;
         if (!free_form) {
-            cr_assert_not(feed_pieces(bytes, len, 0, 0, &args, &plan.requests[0]), "%zu", i);
+            cr_assert_not(feed_pieces(bytes, len, 0, 0, &spec, &plan.requests[0]), "%zu", i);
         }
         bytes[i] ^= 0x40;
     }
+    load_plan_free(&plan);
 }

@@ -162,6 +162,98 @@ Test(match_image, processes_share_it_read_only_at_any_address)
     close(fd);
 }
 
+/* The image at another place, with what another process has said of it; nothing of it is read to
+ * open it, so that what was damaged since is not even noticed. */
+static int image_use_sealed(int fd, size_t len, int model_fd, size_t model_len)
+{
+    uint8_t *map = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
+    uint8_t *model = mmap(NULL, model_len, PROT_READ, MAP_SHARED, model_fd, 0);
+    struct match_db *db;
+
+    if (map == MAP_FAILED || model == MAP_FAILED) {
+        return 10;
+    }
+    if (match_db_open_sealed(&db, slice_from(map, len), slice_from(model, model_len), 4) != 0) {
+        return 11;
+    }
+    munmap(model, model_len);
+    if (kit_scan(db, SLICE_OF("xx PlainMarker")) != MATCH_FOUND ||
+        kit_scan(db, SLICE_OF("xx PlainMarkeR")) != MATCH_CLEAN ||
+        kit_scan(db, SLICE_OF("MZ PeSig...CPe")) != MATCH_FOUND ||
+        kit_scan(db, SLICE_OF("words TextSig words")) != MATCH_FOUND) {
+        return 12;
+    }
+    while (!match_db_close_slice(db)) {
+    }
+    munmap(map, len);
+    return 0;
+}
+
+/* Makes the model in a process of its own, as the compiler does. */
+static size_t image_make_model(int fd, size_t len, int model_fd)
+{
+    const pid_t child = fork();
+    int status = 0;
+
+    cr_assert_geq(child, 0);
+    if (child == 0) {
+        uint8_t *map = mmap(NULL, len + 4096 * 7, PROT_READ, MAP_SHARED, fd, 0);
+        struct match_db *db;
+
+        if (match_db_open_sealed(&db, slice_from(map, len), slice_from(NULL, 0), 1) != 0) {
+            _exit(1);
+        }
+        const struct slice model = match_db_model(db);
+
+        _exit(model.len == 0 || write(model_fd, model.ptr, model.len) != (ssize_t)model.len);
+    }
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    return (size_t)lseek(model_fd, 0, SEEK_END);
+}
+
+Test(match_image, a_process_takes_over_what_another_one_has_opened)
+{
+    size_t len;
+    uint8_t *image = image_build(&len);
+    const int fd = memfd_create("image", MFD_CLOEXEC);
+    const int model_fd = memfd_create("model", MFD_CLOEXEC);
+
+    cr_assert_eq(write(fd, image, len), (ssize_t)len);
+    free(image);
+    const size_t model_len = image_make_model(fd, len, model_fd);
+
+    cr_assert_gt(model_len, 0);
+    for (size_t i = 0; i < 3; i++) {
+        cr_assert_eq(image_use_sealed(fd, len, model_fd, model_len), 0, "time %zu", i);
+    }
+    close(model_fd);
+    close(fd);
+}
+
+Test(match_image, a_model_of_another_image_is_refused)
+{
+    struct match_builder *builder = kit_builder();
+    size_t len;
+    uint8_t *image = image_build(&len);
+    struct match_db *db;
+
+    cr_assert_eq(kit_add(builder, "Other", 0, "*", "4f746865724d61726b6572"), 0);
+    struct kit_set other = kit_open(builder, 1);
+    const struct slice model = match_db_model(other.db);
+
+    cr_assert_gt(model.len, 0);
+    cr_assert_eq(match_db_open_sealed(&db, slice_from(image, len), model, 1), -EBADMSG);
+    for (size_t cut = 1; cut < model.len; cut++) {
+        cr_assert_eq(match_db_open_sealed(&db, slice_from(other.image, other.image_len),
+                                          slice_from(model.ptr, cut), 1),
+                     -EBADMSG, "%zu", cut);
+    }
+    free((void *)(uintptr_t)model.ptr);
+    kit_close(&other);
+    free(image);
+}
+
 Test(match_image, what_is_no_image_is_refused)
 {
     size_t len;

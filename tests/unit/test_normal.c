@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "match/normal_html.h"
+#include "match/normal_page.h"
 #include "match/normal_text.h"
 #include "tests/unit/guard.h"
 
@@ -259,9 +260,12 @@ static const struct page_pair pages[] = {
 
 Test(normal, a_page_reads_as_clamav_reads_it)
 {
-    for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
-        check(KIND_NOCOMMENT, pages[i].in, pages[i].nocomment);
-        check(KIND_NOTAGS, pages[i].in, pages[i].notags);
+    for (unsigned way = 0; way <= NORMAL_PAGE_NONE; way++) {
+        for (size_t i = 0; normal_page_force((enum normal_page_way)way) && i < ARRAY_LEN(pages);
+             i++) {
+            check(KIND_NOCOMMENT, pages[i].in, pages[i].nocomment);
+            check(KIND_NOTAGS, pages[i].in, pages[i].notags);
+        }
     }
 }
 
@@ -381,6 +385,138 @@ Test(normal, every_cpu_makes_the_same)
             cr_assert_eq(used, plain_used, "round %u", round);
             cr_assert_eq(rest.len, 0);
             cr_assert_eq(text.space, plain.space);
+        }
+    }
+}
+
+/* Mostly regular, as pages are, and now and then something else in the middle of it. */
+static size_t fill_page(uint8_t *bytes, size_t cap, uint32_t *random)
+{
+    static const char *const parts[] = {
+        "<p>",
+        "</p>",
+        "words and  more\n",
+        "A",
+        " ",
+        "\r\n\t",
+        "<a href=\"",
+        "<A class=\"x\" HREF=\"",
+        "<img alt=\"\" src=\"Pic.PNG\">",
+        "<img src=\"",
+        "http://Example.com/Path?q=1",
+        "\"",
+        "\">",
+        "\" id=\"Name\" title=\"one two  three\">",
+        "</a>",
+        "<span class=\"hljs-keyword\">",
+        "</span>",
+        "&lt;",
+        "&amp;",
+        "&#x3C;",
+        "&nothing;",
+        "&",
+        "\xc3\xa9",
+        "\xe2\x80\x99",
+        "\xe4\xb8\x80\xe4\xba\x8c",
+        "<!-- gone > -->",
+        "<script>a < b && 'c' </script>",
+        "<style>p { x: y }</style>",
+        "<strong >",
+        "<br/>",
+        "<td align = center nowrap>",
+        "<b title='it is'>",
+        "<x y=\"a>b\">",
+        "<path d=\"M10 10h-1.5a.7.7 0 0 1 2-3\"/>",
+        "<i data-src=\"href\" href=\"src\">",
+        "<a title=\"go to href=x y\" href=z>",
+        "<",
+        ">",
+        "=",
+        "'",
+        "\x01",
+        "0123456789012345678901234567890123456789012345678901234567890123",
+    };
+    size_t used = 0;
+
+    for (;;) {
+        const char *part = parts[next_random(random) % ARRAY_LEN(parts)];
+        const size_t len = strlen(part);
+
+        if (used + len > cap) {
+            return used;
+        }
+        memcpy(bytes + used, part, len);
+        used += len;
+        if (next_random(random) % 40 == 0) {
+            bytes[next_random(random) % used] = (uint8_t)next_random(random);
+        }
+    }
+}
+
+/* What comes out of a page in pieces of at most `step` bytes and with little room. */
+static size_t run_page(enum kind kind, struct slice in, size_t step, size_t cap, uint8_t *out)
+{
+    struct normal normal;
+    size_t len = 0;
+
+    normal_init(&normal, kind);
+    while (in.len > 0) {
+        const size_t now = MIN_OF(step, in.len);
+
+        len += normal_put(&normal, slice_from(in.ptr, now), out + len, cap);
+        in = slice_skip(in, now);
+    }
+    return len + normal_finish(&normal, out + len);
+}
+
+/* The state machine byte by byte is what the quick ways are held against. */
+static void check_ways(enum kind kind, struct slice in, size_t step, size_t cap)
+{
+    static uint8_t wanted[KIB(64)];
+    static uint8_t out[KIB(64)];
+
+    (void)normal_page_force(NORMAL_PAGE_NONE);
+    const size_t wanted_len = run_page(kind, in, 1, NORMAL_HTML_ROOM, wanted);
+
+    for (unsigned way = 0; way < NORMAL_PAGE_NONE; way++) {
+        if (normal_page_force((enum normal_page_way)way)) {
+            const size_t len = run_page(kind, in, step, cap, out);
+
+            assert_bytes(out, len, slice_from(wanted, wanted_len), in, "quick");
+        }
+    }
+    (void)normal_page_force(NORMAL_PAGE_BEST);
+}
+
+Test(normal, every_cpu_reads_pages_alike)
+{
+    uint32_t random = 20261121;
+    uint8_t bytes[3000];
+
+    for (unsigned round = 0; round < 20000; round++) {
+        const size_t most = round % 50 == 0 ? sizeof(bytes) : 80 + next_random(&random) % 240;
+        const size_t len = fill_page(bytes, most, &random);
+        const size_t step = round % 4 == 0 ? next_random(&random) % 100 + 1 : len + 1;
+        const size_t cap =
+            round % 3 == 0 ? NORMAL_HTML_ROOM + next_random(&random) % 300 : sizeof(bytes);
+
+        check_ways(KIND_NOCOMMENT, slice_from(bytes, len), step, cap);
+        check_ways(KIND_NOTAGS, slice_from(bytes, len), step, cap);
+    }
+}
+
+/* The second piece begins anywhere, so its first block does, too. */
+Test(normal, every_cpu_goes_on_anywhere)
+{
+    uint32_t random = 20261122;
+    uint8_t bytes[240];
+
+    for (unsigned round = 0; round < 60; round++) {
+        const size_t len = fill_page(bytes, sizeof(bytes), &random);
+
+        for (size_t split = 1; split < len; split++) {
+            check_ways(KIND_NOCOMMENT, slice_from(bytes, len), split, sizeof(bytes));
+            check_ways(KIND_NOTAGS, slice_from(bytes, len), split, sizeof(bytes));
         }
     }
 }

@@ -11,6 +11,7 @@
 #include "match/scan_build.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <stdlib.h>
 
 #define HITS_MAX 200000
@@ -443,6 +444,81 @@ Test(scan, damaged_blocks_are_refused)
             free(hits.ptr);
         }
     }
+    free(copy);
+    close_opened(&opened);
+}
+
+/* ---- Handing over ---- */
+
+/* What one process has opened, another one takes over without looking at the block. */
+Test(scan, an_adopted_block_finds_what_the_opened_one_finds)
+{
+    const struct scan_plan own = {.grams = {{8, 4}, {0}}};
+    struct scan_string strings[30];
+    uint8_t text[3000];
+
+    make_strings(strings, ARRAY_LEN(strings), "\x9b\xb7\xd9\xe5\xf3\x8d", false);
+    make_text(text, sizeof(text), strings, ARRAY_LEN(strings), "\x9b\xb7\xd9\xe5\xf3\x8d");
+    for (unsigned i = 0; i < 4; i++) {
+        struct hits wanted = hits_new();
+        struct hits found = hits_new();
+        struct opened opened;
+
+        open_plan(&opened, i % 2 ? &own : &plans[0], strings, ARRAY_LEN(strings));
+        search(&opened, slice_from(text, sizeof(text)), 200, &wanted);
+        const size_t len = opened.facts.bytes;
+        const struct slice bytes = scan_scratch_bytes(&opened.scratch);
+        uint8_t *block = aligned_alloc(SCAN_ALIGN, len);
+        uint8_t *model = aligned_alloc(SCAN_ALIGN, (bytes.len + 127) & ~(size_t)63);
+
+        cr_assert_eq(bytes.len > 0, opened.scan.hs != NULL);
+        memcpy(block, opened.block, len);
+        memcpy(model, bytes.ptr ? bytes.ptr : block, bytes.len);
+        const struct scan unplaced = scan_unplaced(&opened.scan);
+        struct opened taken = {.block = block, .facts = opened.facts, .memory = opened.memory};
+
+        if (i < 2) {
+            taken.scan = scan_placed(&unplaced, block);
+        } else {
+            cr_assert_eq(scan_adopt(&taken.scan, slice_from(block, len)), 0);
+        }
+        cr_assert(bytes.len == 0 ||
+                  scan_scratch_copy(&taken.scratch, slice_from(model, bytes.len)) == 0);
+        memset(opened.block, 0, len);
+        search(&taken, slice_from(text, sizeof(text)), 200, &found);
+        cr_assert_gt(wanted.len, 0);
+        cr_assert_eq(found.len, wanted.len);
+        cr_assert_eq(memcmp(found.ptr, wanted.ptr, wanted.len * sizeof(*wanted.ptr)), 0);
+        free(wanted.ptr);
+        free(found.ptr);
+        free(model);
+        scan_scratch_fini(&opened.scratch);
+        free(opened.block);
+        close_opened(&taken);
+    }
+}
+
+Test(scan, what_is_no_scratch_is_not_copied)
+{
+    struct scan_string string = {.len = 12, .id = 1, .bytes = "twelve bytes"};
+    struct scan_scratch scratch = {0};
+    struct opened opened;
+
+    open_plan(&opened, &plans[0], &string, 1);
+    const struct slice bytes = scan_scratch_bytes(&opened.scratch);
+    uint8_t *copy = aligned_alloc(SCAN_ALIGN, (bytes.len + 127) & ~(size_t)63);
+
+    cr_assert_gt(bytes.len, 0);
+    memcpy(copy, bytes.ptr, bytes.len);
+    for (size_t len = 0; len < bytes.len; len += 97) {
+        cr_assert_eq(scan_scratch_copy(&scratch, slice_from(copy, len)), -EBADMSG, "%zu", len);
+    }
+    cr_assert_eq(scan_scratch_copy(&scratch, slice_from(copy, bytes.len + 1)), -EBADMSG);
+    memmove(copy + 8, copy, bytes.len);
+    cr_assert_eq(scan_scratch_copy(&scratch, slice_from(copy + 8, bytes.len)), -EBADMSG);
+    memset(copy, 0, bytes.len);
+    cr_assert_eq(scan_scratch_copy(&scratch, slice_from(copy, bytes.len)), -EBADMSG);
+    cr_assert_null(scratch.hs);
     free(copy);
     close_opened(&opened);
 }
