@@ -22,4 +22,5 @@
 #define GIB(n) ((size_t)(n) << 30)
 
 #define NS_PER_SEC 1000000000ULL
+#define NS_PER_US  1000ULL
 #define NS_PER_MS  1000000ULL

@@ -11,6 +11,32 @@
 #define ADMISSION_BLOCKS_SPARE 8
 
 /*
+ * What a refusal costs, most of it in the kernel: the client's next connection is accepted, read,
+ * answered and closed. A twentieth of the core may go into that, and for a while more.
+ */
+#define ADMISSION_REFUSAL_NS       (20 * NS_PER_US)
+#define ADMISSION_REFUSAL_SHARE    20
+#define ADMISSION_REFUSAL_SPARE_NS (100 * NS_PER_MS)
+
+/*
+ * Where requests are as cheap as their refusal, refusing all that is too much would leave no time
+ * for what is admitted.
+ */
+static bool admission_may_refuse(struct shard *shard)
+{
+    const uint64_t now_ns = shard_now(shard);
+
+    shard->refusals_ns += (now_ns - shard->refusals_at_ns) / ADMISSION_REFUSAL_SHARE;
+    shard->refusals_ns = MIN_OF(shard->refusals_ns, (uint64_t)ADMISSION_REFUSAL_SPARE_NS);
+    shard->refusals_at_ns = now_ns;
+    if (shard->refusals_ns < ADMISSION_REFUSAL_NS) {
+        return false;
+    }
+    shard->refusals_ns -= ADMISSION_REFUSAL_NS;
+    return true;
+}
+
+/*
  * Who waits holds blocks, too. When nobody is left who could give any back, the oldest begins all
  * the same: its bytes move from one block to another.
  */
@@ -73,8 +99,11 @@ enum admission_result admission_enter(struct txn *txn)
         result = ADMISSION_WAIT;
     }
     /* Who waits already goes first. */
-    if (result == ADMISSION_OK && txn->route.profile == CONFIG_PROFILE_STANDARD &&
-        !list_is_empty(&shard->waiting)) {
+    if (result == ADMISSION_OK && !list_is_empty(&shard->waiting)) {
+        result =
+            txn->route.profile == CONFIG_PROFILE_STANDARD ? ADMISSION_WAIT : ADMISSION_REFUSE_QUEUE;
+    }
+    if (result != ADMISSION_OK && result != ADMISSION_WAIT && !admission_may_refuse(shard)) {
         result = ADMISSION_WAIT;
     }
     if (result == ADMISSION_OK) {
@@ -115,6 +144,10 @@ void admission_leave(struct txn *txn)
 void admission_expire(struct txn *txn)
 {
     admission_unwait(txn);
+    if (txn->route.profile != CONFIG_PROFILE_STANDARD) {
+        txn_refuse(txn, REASON_too_busy);
+        return;
+    }
     /* The request goes on as one whose verdict the overload policy has given. */
     if (txn->generation->config->admission_overload == CONFIG_BLOCK) {
         txn_set_violation(txn, MATCH_CONTAINER, "Baleen.Overload");

@@ -4,10 +4,10 @@
  * admission - which requests begin now.
  *
  * Role: counts requests begun and not answered against the queue threshold of the whole engine, and
- * connections against icap.max_connections. Over it the guide profile is refused with 506; the
- * standard profile waits in line, with a deadline, and then gets the overload policy's answer,
- * because clients such as Squid take every 5xx for a failure of the service. Contract sections 2
- * and 3.
+ * connections against icap.max_connections. Over it the guide profile is refused with 506, as long
+ * as refusing does not take the time of those who are admitted; the standard profile waits in line,
+ * with a deadline, and then gets the overload policy's answer, because clients such as Squid take
+ * every 5xx for a failure of the service. Contract sections 2 and 3.
  */
 #include "base/macro.h"
 

@@ -7,7 +7,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -443,13 +442,11 @@ static void conn_on_timer(struct wheel_timer *timer)
 void conn_open(struct shard *shard, int fd)
 {
     struct conn *conn = pool_take(&shard->conns);
-    const int on = 1;
 
     if (!conn) {
         close(fd);
         return;
     }
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     *conn = (struct conn){.shard = shard, .fd = fd, .peer_family = AF_INET};
     conn_take_peer(conn, fd);
     list_append(&shard->open_conns, &conn->node);

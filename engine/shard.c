@@ -40,11 +40,9 @@
 #define SHARD_PEAK_NS (60 * NS_PER_SEC)
 
 /*
- * Time for work that is begun, for each moment that went into taking requests in: so refusing what
- * is too much never takes more than a tenth of the core from what is admitted. No longer than that
- * at once: answers that are ready wait meanwhile.
+ * Work that is begun gets as much time as taking requests in has just taken, also when more of them
+ * wait. No longer than that at once: answers that are ready wait meanwhile.
  */
-#define SHARD_WORK_SHARE  9
 #define SHARD_WORK_MAX_NS (10 * NS_PER_MS)
 
 /* Old generations that requests may hold; a further image waits for the supervisor's next try. */
@@ -622,7 +620,7 @@ static uint64_t shard_share_until(uint64_t from_ns)
 {
     const uint64_t now_ns = clock_now_ns();
 
-    return now_ns + MIN_OF((now_ns - from_ns) * SHARD_WORK_SHARE, SHARD_WORK_MAX_NS);
+    return now_ns + MIN_OF(now_ns - from_ns, (uint64_t)SHARD_WORK_MAX_NS);
 }
 
 static int shard_loop(struct shard *shard)

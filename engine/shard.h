@@ -77,6 +77,8 @@ struct shard {
     char date[CONFIG_NAME_CAP]; /* "Date: ...\r\n" of date_sec. */
     size_t date_len;
     bool draining;
+    uint64_t refusals_ns; /* Time that may go into refusing, see admission.c. */
+    uint64_t refusals_at_ns;
     bool notified_busy; /* The threshold was logged and not yet left again. */
     uint64_t bye_ns;    /* Draining ends here at the latest. */
     bool listening;     /* The accepts are armed. */
