@@ -166,6 +166,9 @@ static int database_add_string(struct vec *strings, struct builder_trigger trigg
 static struct scan_mix database_mix(uint32_t target)
 {
     switch (target) {
+    case MATCH_TARGET_ANY:
+        /* Texts and pages as they stand, and all that is packed; programs have their own. */
+        return (struct scan_mix){{4, 1, 2}};
     case MATCH_TARGET_PE:
     case MATCH_TARGET_ELF:
     case MATCH_TARGET_MACHO:

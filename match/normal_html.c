@@ -832,14 +832,15 @@ static void piece_begin(struct normal_html *html, uint8_t c)
 }
 
 /*
- * The state machine, at least one byte of it and, if `part` is set, to where normal_page may go on.
+ * The state machine, at least one byte of it, and to where normal_page may go on in a state below
+ * `stop`.
  * Once for each view: with everything inlined the compiler keeps the state in registers and leaves
  * out what the other view is for.
  */
 static inline const uint8_t *html_run_bytes(struct normal_html *html, const uint8_t *at,
                                             const uint8_t *end, uint8_t **out,
                                             const uint8_t *out_end, enum normal_view view,
-                                            bool part)
+                                            unsigned stop)
 {
     struct normal_html local = *html;
     uint8_t *to = *out;
@@ -853,7 +854,7 @@ static inline const uint8_t *html_run_bytes(struct normal_html *html, const uint
         } else {
             html_step(&local, &to, *at++);
         }
-        if (part && normal_page_may_run(&local)) {
+        if (local.state < stop && normal_page_may_run(&local)) {
             break;
         }
     }
@@ -862,20 +863,18 @@ static inline const uint8_t *html_run_bytes(struct normal_html *html, const uint
     return at;
 }
 
-__attribute__((flatten)) static const uint8_t *html_run_nocomment(struct normal_html *html,
-                                                                  const uint8_t *at,
-                                                                  const uint8_t *end, uint8_t **out,
-                                                                  const uint8_t *out_end, bool part)
+__attribute__((flatten)) static const uint8_t *
+html_run_nocomment(struct normal_html *html, const uint8_t *at, const uint8_t *end, uint8_t **out,
+                   const uint8_t *out_end, unsigned stop)
 {
-    return html_run_bytes(html, at, end, out, out_end, NORMAL_NOCOMMENT, part);
+    return html_run_bytes(html, at, end, out, out_end, NORMAL_NOCOMMENT, stop);
 }
 
-__attribute__((flatten)) static const uint8_t *html_run_notags(struct normal_html *html,
-                                                               const uint8_t *at,
-                                                               const uint8_t *end, uint8_t **out,
-                                                               const uint8_t *out_end, bool part)
+__attribute__((flatten)) static const uint8_t *
+html_run_notags(struct normal_html *html, const uint8_t *at, const uint8_t *end, uint8_t **out,
+                const uint8_t *out_end, unsigned stop)
 {
-    return html_run_bytes(html, at, end, out, out_end, NORMAL_NOTAGS, part);
+    return html_run_bytes(html, at, end, out, out_end, NORMAL_NOTAGS, stop);
 }
 
 /* What may be a whole reference; how much of it was taken, or 0 when it looks like none. */
@@ -916,8 +915,14 @@ static const uint8_t *html_run_piece(struct normal_html *html, const uint8_t *fr
         at += html->lost;
     }
     while (at < end && out_end - *out >= NORMAL_HTML_ROOM) {
+        unsigned stop = quick ? HTML_QUICK_STATES : 0;
+
         if (quick && normal_page_may_run(html)) {
+            const uint8_t *before = at;
+
             at += normal_page_run(html, slice_from(at, (size_t)(end - at)), out, out_end);
+            /* The rest of a tag that is not regular here is not worth another trial. */
+            stop = at == before ? HTML_GAP : stop;
             const size_t len = html_run_ref(html, slice_from(at, (size_t)(end - at)), out, out_end);
 
             if (len > 0) {
@@ -925,8 +930,8 @@ static const uint8_t *html_run_piece(struct normal_html *html, const uint8_t *fr
                 continue;
             }
         }
-        at = html->view == NORMAL_NOTAGS ? html_run_notags(html, at, end, out, out_end, quick)
-                                         : html_run_nocomment(html, at, end, out, out_end, quick);
+        at = html->view == NORMAL_NOTAGS ? html_run_notags(html, at, end, out, out_end, stop)
+                                         : html_run_nocomment(html, at, end, out, out_end, stop);
     }
     const size_t word_len = piece_word_len(from, at);
 

@@ -7,9 +7,10 @@
  * `<!...>`, white space folded (dropped between tags and in scripts), quotes of attributes made
  * equal, references decoded. NORMAL_NOTAGS is its text alone: a tag, a reference or white space is
  * one space; where a link (`a href`, `img src`) points to stands, as written, in front of its text.
- * A state machine over single bytes: how the input is cut never shows. Owner: the caller's struct,
- * which may be copied at any point and continued from there. Memory: none. The rules were found by
- * trial; docs/definitions.md says where clamscan differs.
+ * A state machine over single bytes, for which normal_page takes what is regular: how the input is
+ * cut never shows. Owner: the caller's struct, which may be copied at any point and continued from
+ * there. Memory: none. The rules were found by trial; docs/definitions.md says where clamscan
+ * differs.
  */
 #include "base/slice.h"
 

@@ -11,8 +11,7 @@
 _Static_assert(1 << HISTOGRAM_SHIFT == HISTOGRAM_STEPS, "the shift and the steps say the same");
 _Static_assert(HISTOGRAM_CURVE_MAX > 65 * HISTOGRAM_TICKS, "each bit of a count is one halving");
 
-/* Row 0 holds what is below HISTOGRAM_STEPS; each further row is one power of
- * two. */
+/* Row 0 holds what is below HISTOGRAM_STEPS; each further row is one power of two. */
 static size_t histogram_bucket(uint64_t value_ns)
 {
     if (value_ns < HISTOGRAM_STEPS) {
@@ -110,8 +109,7 @@ size_t histogram_trace(const struct histogram *hist,
         return 0;
     }
     for (unsigned tick = 0; len < HISTOGRAM_CURVE_MAX - 1; tick++) {
-        /* What is left at the start of this halving, and how far into it this tick
-         * is. */
+        /* What is left at the start of this halving, and how far into it this tick is. */
         double left = 100 / (double)(1ULL << tick / HISTOGRAM_TICKS);
         double percent = 100 - left + left / 2 * (tick % HISTOGRAM_TICKS) / HISTOGRAM_TICKS;
         uint64_t wanted = histogram_rank(hist, percent);

@@ -34,15 +34,14 @@ struct histogram_point {
 void histogram_add(struct histogram *hist, uint64_t value_ns);
 void histogram_merge(struct histogram *hist, const struct histogram *other);
 
-/* The least value that `percent` (0 to 100) of the counted ones do not exceed,
- * within a step; 0 when nothing was counted. */
+/* The least value that `percent` (0 to 100) of the counted ones do not exceed, within a step; 0
+ * when nothing was counted. */
 uint64_t histogram_find(const struct histogram *hist, double percent);
 
 /* 0 when nothing was counted. */
 double histogram_mean_ns(const struct histogram *hist);
 
-/* Points that lie closer the nearer they are to 100 %: five for each halving of
- * what is left, down to a single value; the last one is 100 %. Returns how
- * many. */
+/* Points that lie closer the nearer they are to 100 %: five for each halving of what is left, down
+ * to a single value; the last one is 100 %. Returns how many. */
 size_t histogram_trace(const struct histogram *hist,
                        struct histogram_point out[HISTOGRAM_CURVE_MAX]);

@@ -13,74 +13,52 @@ static const char load_args_usage[] =
     "where\n"
     "  --to [icap[s]://]HOST:PORT the server; icaps:// or --tls asks for TLS\n"
     "  --service /NAME[?ARGS]     service to ask (/avscan)\n"
-    "  --tls --tls-ca FILE --insecure   TLS, its root certificates, or none "
-    "checked\n"
-    "  --sources N                connect from N loopback addresses, 127.0.0.1 "
-    "and up\n"
+    "  --tls --tls-ca FILE --insecure   TLS, its root certificates, or none checked\n"
+    "  --sources N                connect from N loopback addresses, 127.0.0.1 and up\n"
     "what\n"
-    "  --method METHOD            OPTIONS, RESPMOD, REQMOD or FILEMOD "
-    "(RESPMOD)\n"
-    "  --bare                     the protocol of bare_ring: a head in, 200 "
-    "bytes out\n"
-    "  --mix KINDS                what bodies hold: text, html, image, "
-    "file:PATH, \"html:5, text:1\",\n"
+    "  --method METHOD            OPTIONS, RESPMOD, REQMOD or FILEMOD (RESPMOD)\n"
+    "  --bare                     the protocol of bare_ring: a head in, 200 bytes out\n"
+    "  --mix KINDS                what bodies hold: text, html, image, file:PATH, \"html:5, "
+    "text:1\",\n"
     "                             web and others (text); --body is the same\n"
-    "  --sizes SIZES              10k, lognormal:MEDIAN,SIGMA[,MAX], "
-    "trace:FILE, web or own (1k);\n"
+    "  --sizes SIZES              10k, lognormal:MEDIAN,SIGMA[,MAX], trace:FILE, web or own (1k);\n"
     "                             --body-size is the same\n"
-    "  --count N                  different bodies in turn (7); --variants is "
-    "the same\n"
+    "  --count N                  different bodies in turn (7); --variants is the same\n"
     "  --budget N                 bytes of memory for bodies (512m)\n"
-    "  --infected SHARE           share of bodies with the marker, 0.01 or 1%; "
-    "only a finding is\n"
+    "  --infected SHARE           share of bodies with the marker, 0.01 or 1%; only a finding is\n"
     "                             right for those\n"
     "  --marker TEXT              what the server finds (the EICAR test file)\n"
-    "  --folder DIR               FILEMOD: write the bodies there and ask for "
-    "them by path\n"
+    "  --folder DIR               FILEMOD: write the bodies there and ask for them by path\n"
     "  --chunk N                  bytes of a chunk (16k)\n"
     "  --preview N|none           offer a preview of N bytes (none)\n"
-    "  --allow-204 | --no-204     may the answer be 204 outside the preview "
-    "(--no-204)\n"
-    "  --allow-206                may the answer be a front and a reference to "
-    "the rest\n"
-    "  --expect LIST              right answers of 200, 204, 206, changed, "
-    "found\n"
+    "  --allow-204 | --no-204     may the answer be 204 outside the preview (--no-204)\n"
+    "  --allow-206                may the answer be a front and a reference to the rest\n"
+    "  --expect LIST              right answers of 200, 204, 206, changed, found\n"
     "                             (what the request allows)\n"
     "how\n"
-    "  --connections N            connections, each with one request at a time "
-    "(64)\n"
-    "  --rate R                   open loop: R requests a second, whatever the "
-    "answers do\n"
-    "  --stages RxS[,RxS...]      open loop: rates and for how long, "
-    "1000x5s,4000x2s\n"
+    "  --connections N            connections, each with one request at a time (64)\n"
+    "  --rate R                   open loop: R requests a second, whatever the answers do\n"
+    "  --stages RxS[,RxS...]      open loop: rates and for how long, 1000x5s,4000x2s\n"
     "  --pace fixed|poisson       arrivals of an open loop (poisson)\n"
-    "  --think S                  closed loop: mean rest between answer and "
-    "next request (0)\n"
+    "  --think S                  closed loop: mean rest between answer and next request (0)\n"
     "  --pipeline N               requests on the way on a connection (1)\n"
     "  --close                    a new connection for each request\n"
-    "  --refused error|elsewhere|wait   what 506 and 503 are (error); wait "
-    "asks again\n"
+    "  --refused error|elsewhere|wait   what 506 and 503 are (error); wait asks again\n"
     "  --retry S                  pause of those who wait (1)\n"
-    "  --slow SHARE --slow-rate N connections that send and read N bytes a "
-    "second (1k)\n"
+    "  --slow SHARE --slow-rate N connections that send and read N bytes a second (1k)\n"
     "  --abort SHARE              requests that are cut off at a random byte\n"
     "how long, with what\n"
-    "  --duration S --warmup S    measured and unmeasured time (5 and 0.5 "
-    "without --requests)\n"
-    "  --requests N               stop after N right answers in the measured "
-    "time\n"
-    "  --timeout S                an answer that takes longer is an error "
-    "(30)\n"
+    "  --duration S --warmup S    measured and unmeasured time (5 and 0.5 without --requests)\n"
+    "  --requests N               stop after N right answers in the measured time\n"
+    "  --timeout S                an answer that takes longer is an error (30)\n"
     "  --interval S               of the time line (0.1; 0: none)\n"
     "  --threads N                (1)\n"
     "  --cpu N[,N...]             cores of the threads\n"
     "  --seed N                   (1)\n"
-    "  --pid PID[,PID...]         processes of the server, for its CPU time "
-    "and memory\n"
+    "  --pid PID[,PID...]         processes of the server, for its CPU time and memory\n"
     "  --json                     the report as one line of JSON\n"
-    "Sizes take k, m and g, times ms, s, m and h. Exit codes: 0 every answer "
-    "was right, 1 some were\n"
-    "not, 2 usage.\n";
+    "Sizes take k, m and g, times ms, s, m and h. Exit codes: 0 every answer was right, 1 some\n"
+    "were not, 2 usage.\n";
 
 /* Name, letter for the table, does it take a value. */
 #define LOAD_ARGS(X)                                                                               \
@@ -137,7 +115,7 @@ enum load_option {
 };
 
 static const struct option load_options[] = {
-#define X(name, id, value) {name, value ? required_argument : no_argument, NULL, LOAD_OPT_##id},
+#define X(name, id, value) {(name), (value) ? required_argument : no_argument, NULL, LOAD_OPT_##id},
     LOAD_ARGS(X)
 #undef X
     /* Older names. */
@@ -200,8 +178,7 @@ static bool load_args_text(const char **out, const char *text)
     return true;
 }
 
-/* Where, and what is sent. Sets `*out_known` to false when `opt` is none of
- * these. */
+/* Where, and what is sent. Sets `*out_known` to false when `opt` is none of these. */
 static bool load_args_take_what(struct load_args_draft *draft, int opt, const char *text,
                                 bool *out_known)
 {

@@ -3,8 +3,8 @@
 /*
  * load_args - the command line of `baleen-bench load`.
  *
- * Role: reads it into a load_spec. Errors: one line on stderr; what is left to
- * the caller is the exit code.
+ * Role: reads it into a load_spec. Errors: one line on stderr; what is left to the caller is the
+ * exit code.
  */
 #include "bench/load/load_spec.h"
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- *   CLOSED --> CONNECTING --> OPEN (one request after the other) --> ENDING -->
- * CLOSED ^            |           |                                      |
+ *   CLOSED --> CONNECTING --> OPEN (one request after the other) --> ENDING --> CLOSED
+ *      ^            |           |                                      |
  *      +---- error -+-----------+--------------------------------------+
  *
- * The turns are a ring: [first, sent) wait for their answers, the one at
- * `sent_len` is being sent, those behind it wait for that (they are there only
- * after a reconnect). Within a turn:
+ * The turns are a ring: [first, sent) wait for their answers, the one at `sent_len` is being sent,
+ * those behind it wait for that (they are there only after a reconnect). Within a turn:
  *
  *   FIRST --> (next turn)                          no preview
  *   FIRST --> HELD --> answer --> (next turn)      answered in the preview
@@ -122,8 +121,8 @@ static void load_conn_note_tried(struct load_conn *conn, struct load_worker *wor
     conn->tried = true;
 }
 
-/* Counts the error against the request whose answer is due, closes, and tries
- * again after a rest. When the run is over, nothing is tried again. */
+/* Counts the error against the request whose answer is due, closes, and tries again after a rest.
+ * When the run is over, nothing is tried again. */
 static void load_conn_fail(struct load_conn *conn, struct load_worker *worker,
                            enum load_error error, const char *detail)
 {
@@ -206,8 +205,7 @@ static size_t load_conn_room(const struct load_conn *conn, const struct load_tur
     return room;
 }
 
-/* Sends what the socket takes. False when the turn must wait or the connection
- * is gone. */
+/* Sends what the socket takes. False when the turn must wait or the connection is gone. */
 static bool load_conn_push(struct load_conn *conn, struct load_worker *worker,
                            const struct load_turn *turn)
 {
@@ -360,8 +358,7 @@ static void load_conn_count(struct load_conn *conn, struct load_worker *worker,
     }
 }
 
-/* The first turn is over: its answer is complete, and it is sent or nobody
- * reads it any more. */
+/* The first turn is over: its answer is complete, and it is sent or nobody reads it any more. */
 static void load_conn_finish(struct load_conn *conn, struct load_worker *worker)
 {
     bool unsent = conn->sent_len == 0;
@@ -494,16 +491,15 @@ static void load_conn_read(struct load_conn *conn, struct load_worker *worker, b
         if (!load_conn_take(conn, worker, slice_from(worker->buf, (size_t)n))) {
             return;
         }
-        /* A short read has emptied the socket; what comes later is a new event. TLS
-         * may still hold something. */
+        /* A short read has emptied the socket; what comes later is a new event. TLS may still hold
+         * something. */
         if ((size_t)n < cap && !to_end && conn->link.ssl == NULL) {
             return;
         }
     }
 }
 
-/* Sends again what an announced end of the connection left without an answer.
- */
+/* Sends again what an announced end of the connection left without an answer. */
 static void load_conn_resend(struct load_conn *conn, struct load_worker *worker)
 {
     for (uint32_t i = 0; i < conn->turns_len; i++) {
@@ -595,6 +591,9 @@ void load_conn_on_timer(struct load_conn *conn, struct load_worker *worker)
         }
     } else if (conn->state == LOAD_CONN_OPEN && conn->slow) {
         load_conn_refill(conn, worker);
+    } else if (conn->state == LOAD_CONN_CONNECTING && conn->link.ssl != NULL) {
+        /* A server without TLS may wait for the end of what it takes for a request. */
+        load_conn_fail(conn, worker, LOAD_ERROR_TLS, "no answer to the greeting");
     } else {
         load_conn_fail(conn, worker, LOAD_ERROR_TIMEOUT, NULL);
     }

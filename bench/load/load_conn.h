@@ -3,13 +3,12 @@
 /*
  * load_conn - one connection and the requests on it.
  *
- * Role: connects, sends, reads, hands the bytes to load_reply and says what
- * became of each request. Writing and reading do not wait for one another,
- * because a server may answer while it still reads. Up to `pipeline` requests
- * are on the way; the answers come in their order. A request whose rest depends
- * on the answer to its preview lets none pass. When the server closes as it
- * announced, the requests behind that answer go out again on a new connection.
- * Owner: a worker; runs in its thread. Memory: the worker's.
+ * Role: connects, sends, reads, hands the bytes to load_reply and says what became of each request.
+ * Writing and reading do not wait for one another, because a server may answer while it still
+ * reads. Up to `pipeline` requests are on the way; the answers come in their order. A request whose
+ * rest depends on the answer to its preview lets none pass. When the server closes as it announced,
+ * the requests behind that answer go out again on a new connection. Owner: a worker; runs in its
+ * thread. Memory: the worker's.
  */
 #include "bench/load/load_link.h"
 #include "bench/load/load_reply.h"
@@ -38,8 +37,7 @@ struct load_turn {
     const struct load_request *request;
     uint64_t due_ns; /* The intended moment; in a closed loop that of sending. */
     uint64_t sent_ns;
-    size_t cut;    /* Cut the connection when so many bytes are sent; LOAD_UNCUT: do
-                      not. */
+    size_t cut;    /* Cut the connection when so many bytes are sent; LOAD_UNCUT: do not. */
     bool measured; /* Open loop: due in the measured time. */
 };
 
@@ -56,8 +54,7 @@ struct load_conn {
     uint8_t state;
     uint8_t step;
     bool slow;
-    bool answered; /* The answer is complete, but not all of the request is sent.
-                    */
+    bool answered; /* The answer is complete, but not all of the request is sent. */
     bool rests;    /* Thinks, or waits before it asks again; the timer ends it. */
     bool queued;   /* Waits for work in the worker's list. */
     bool tried;    /* Was open once, or failed to open. */

@@ -3,8 +3,7 @@
 
 #include <stdio.h>
 
-/* JSON has no numbers beyond 2^53 that all readers agree on; no counter of a
- * run gets there. */
+/* JSON has no numbers beyond 2^53 that all readers agree on; no counter of a run gets there. */
 static json_t *load_json_count(uint64_t value)
 {
     return json_integer((json_int_t)value);

@@ -77,8 +77,8 @@ static bool load_judge_walk(struct load_reply *reply, struct load_judge_head *he
 }
 
 /*
- * The last section's offset is the length of all heads; with one head and a
- * body that is all an answer has. False when it is not of that form.
+ * The last section's offset is the length of all heads; with one head and a body that is all an
+ * answer has. False when it is not of that form.
  */
 static bool load_judge_encapsulated(struct load_reply *reply, struct slice list)
 {
@@ -122,8 +122,7 @@ static unsigned load_judge_code(struct slice head)
     return good && code >= 100 ? (unsigned)code : 0;
 }
 
-/* May the server answer without giving the whole body back: with leave, or in a
- * preview. */
+/* May the server answer without giving the whole body back: with leave, or in a preview. */
 static bool load_judge_may_skip(const struct load_reply *reply, const struct load_spec *spec)
 {
     return spec->allow_204 || (spec->preview != LOAD_NO_PREVIEW && !reply->continued);
@@ -170,8 +169,7 @@ static enum load_error load_judge_status(struct load_reply *reply, const struct 
     return (can_find && may_find) || missed ? LOAD_ERROR_FINDING : LOAD_ERROR_STATUS;
 }
 
-/* What follows the ICAP head must be what Encapsulated announced, and enough to
- * be compared. */
+/* What follows the ICAP head must be what Encapsulated announced, and enough to be compared. */
 static enum load_error load_judge_sections(struct load_reply *reply,
                                            const struct load_judge_head *head)
 {
@@ -191,8 +189,7 @@ static enum load_error load_judge_sections(struct load_reply *reply,
     return LOAD_OK;
 }
 
-/* Keeps the first text that a header had, without what would disturb a
- * terminal. */
+/* Keeps the first text that a header had, without what would disturb a terminal. */
 static void load_judge_note(char *out, size_t cap, struct slice value)
 {
     if (out[0] != '\0') {
@@ -256,8 +253,8 @@ static bool load_judge_has_line(struct slice got, struct slice line, bool first)
     return found != NULL && (first ? found == got.ptr : found > got.ptr && found[-1] == '\n');
 }
 
-/* An echo may add lines such as Via, but each line that was sent must be there;
- * not that with the length, where the front was changed. */
+/* An echo may add lines such as Via, but each line that was sent must be there; not that with the
+ * length, where the front was changed. */
 static bool load_judge_same(struct slice sent, struct slice got, bool changed)
 {
     if (slice_equal(sent, got)) {
@@ -294,8 +291,7 @@ enum load_error load_judge_http(struct load_reply *reply, struct slice got)
                                                                       : LOAD_ERROR_HTTP_HEAD;
 }
 
-/* "use-original-body=N" in the last chunk's extensions; false without a right
- * one. */
+/* "use-original-body=N" in the last chunk's extensions; false without a right one. */
 static bool load_judge_original(const struct load_reply *reply, uint64_t *out_offset)
 {
     static const struct slice name = {(const uint8_t *)"use-original-body", 17};

@@ -30,8 +30,7 @@ bool load_link_prepare(const struct load_spec *spec, struct ssl_ctx_st **out_ctx
     }
     SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);
-    /* A server that ends without close_notify ends all the same; the answer tells
-     * if it was cut. */
+    /* A server that ends without close_notify ends all the same; the answer tells if it was cut. */
     SSL_CTX_set_options(ctx, SSL_OP_IGNORE_UNEXPECTED_EOF);
     SSL_CTX_set_verify(ctx, spec->tls_verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, NULL);
     int good = !spec->tls_verify      ? 1
@@ -51,8 +50,8 @@ void load_link_release(struct ssl_ctx_st *ctx)
     SSL_CTX_free(ctx);
 }
 
-/* 127.0.0.1 and up. The kernel looks for the port when it knows the other end,
- * so each address has all ports for each server. */
+/* 127.0.0.1 and up. The kernel looks for the port when it knows the other end, so each address has
+ * all ports for each server. */
 static int load_link_bind(int fd, unsigned source)
 {
     int on = 1;
@@ -64,25 +63,36 @@ static int load_link_bind(int fd, unsigned source)
     return bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) == 0 ? 0 : ERR_NEW(-errno);
 }
 
+/* The certificate must be for what stands in the target: a name, or the address itself. */
+static int load_link_name(struct load_link *link, const struct load_spec *spec)
+{
+    const struct sockaddr_in *ipv4 = (const struct sockaddr_in *)&spec->addr;
+    const struct sockaddr_in6 *ipv6 = (const struct sockaddr_in6 *)&spec->addr;
+    X509_VERIFY_PARAM *param = SSL_get0_param(link->ssl);
+    struct slice rest = slice_from_str(spec->host);
+    struct slice host = slice_split(&rest, ':');
+    struct in_addr unused;
+    char name[sizeof(spec->host)];
+    snprintf(name, sizeof(name), "%.*s", (int)host.len, (const char *)host.ptr);
+    if (name[0] == '[') {
+        return X509_VERIFY_PARAM_set1_ip(param, ipv6->sin6_addr.s6_addr, sizeof(ipv6->sin6_addr));
+    }
+    if (inet_pton(AF_INET, name, &unused) == 1) {
+        const uint8_t *bytes = (const uint8_t *)&ipv4->sin_addr;
+        return X509_VERIFY_PARAM_set1_ip(param, bytes, sizeof(ipv4->sin_addr));
+    }
+    return SSL_set_tlsext_host_name(link->ssl, name) == 1 && SSL_set1_host(link->ssl, name) == 1;
+}
+
 static int load_link_secure(struct load_link *link, const struct load_spec *spec,
                             struct ssl_ctx_st *ctx)
 {
     link->ssl = SSL_new(ctx);
-    if (link->ssl == NULL || SSL_set_fd(link->ssl, link->fd) != 1) {
+    if (link->ssl == NULL || SSL_set_fd(link->ssl, link->fd) != 1 ||
+        load_link_name(link, spec) != 1) {
         return ERR_NEW(-ENOMEM);
     }
     SSL_set_connect_state(link->ssl);
-    struct slice rest = slice_from_str(spec->host);
-    struct slice host = slice_split(&rest, ':');
-    char name[sizeof(spec->host)];
-    snprintf(name, sizeof(name), "%.*s", (int)host.len, (const char *)host.ptr);
-    struct in_addr unused;
-    if (inet_pton(AF_INET, name, &unused) == 1) {
-        X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(link->ssl), name);
-    } else if (name[0] != '[') {
-        SSL_set_tlsext_host_name(link->ssl, name);
-        SSL_set1_host(link->ssl, name);
-    }
     return 0;
 }
 

@@ -3,10 +3,9 @@
 /*
  * load_link - the bytes' way to the server: TCP, or TLS on top of it.
  *
- * Role: hides from the connection which of both it is. Nothing blocks. Owner:
- * the connection. Errors: negative errno; -EAGAIN asks for patience until the
- * next event, which comes for both directions, since TLS may have to write in
- * order to read.
+ * Role: hides from the connection which of both it is. Nothing blocks. Owner: the connection.
+ * Errors: negative errno; -EAGAIN asks for patience until the next event, which comes for both
+ * directions, since TLS may have to write in order to read.
  */
 #include "base/slice.h"
 #include "bench/load/load_spec.h"
@@ -21,8 +20,7 @@ struct load_link {
     struct ssl_st *ssl;
 };
 
-/* What all links of a run share; NULL in `*out_ctx` without TLS. False with the
- * reason in `why`. */
+/* What all links of a run share; NULL in `*out_ctx` without TLS. False with the reason in `why`. */
 bool load_link_prepare(const struct load_spec *spec, struct ssl_ctx_st **out_ctx, char *why,
                        size_t why_cap);
 void load_link_release(struct ssl_ctx_st *ctx);
@@ -31,8 +29,7 @@ void load_link_release(struct ssl_ctx_st *ctx);
 int load_link_open(struct load_link *link, const struct load_spec *spec, struct ssl_ctx_st *ctx,
                    unsigned source, bool slow);
 
-/* After the socket's first event: 0 when bytes may flow, -EPROTO when TLS
- * failed. */
+/* After the socket's first event: 0 when bytes may flow, -EPROTO when TLS failed. */
 int load_link_shake(struct load_link *link);
 
 /* What was taken, or a negative errno. */

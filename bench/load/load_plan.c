@@ -49,8 +49,7 @@ static void load_plan_put_content(struct text *text, const struct load_plan_sour
                 source->body.len);
 }
 
-/* Writes the HTTP heads; returns where the last one, which an echo gives back,
- * begins. */
+/* Writes the HTTP heads; returns where the last one, which an echo gives back, begins. */
 static size_t load_plan_put_http(struct text *text, const struct load_plan_source *source)
 {
     bool upload = source->spec->method == LOAD_REQMOD;
@@ -74,7 +73,6 @@ static size_t load_plan_put_http(struct text *text, const struct load_plan_sourc
     load_plan_put_content(text, source);
     return at;
 }
-
 static void load_plan_put_icap(struct text *text, const struct load_spec *spec)
 {
     text_printf(text, "%s icap%s://%s%s ICAP/1.0\r\nHost: %s\r\nUser-Agent: baleen-bench\r\n",
@@ -96,7 +94,6 @@ static void load_plan_put_icap(struct text *text, const struct load_spec *spec)
         text_printf(text, "Preview: %lld\r\n", (long long)spec->preview);
     }
 }
-
 static void load_plan_put_chunks(struct text *text, struct slice body, size_t chunk_size)
 {
     while (body.len > 0) {
@@ -107,7 +104,6 @@ static void load_plan_put_chunks(struct text *text, struct slice body, size_t ch
         body = slice_skip(body, len);
     }
 }
-
 static void load_plan_put_body(struct load_request *request, struct text *text,
                                const struct load_spec *spec)
 {
@@ -129,9 +125,7 @@ static void load_plan_put_body(struct load_request *request, struct text *text,
         TEXT_PUT(text, "0\r\n\r\n");
         request->rest = slice_skip(text_slice(text), request->first.len);
     }
-}
-
-/* REQMOD and RESPMOD: the heads and the body. */
+} /* REQMOD and RESPMOD: the heads and the body. */
 static void load_plan_put_message(struct load_request *request, struct text *text,
                                   const struct load_plan_source *source)
 {
@@ -156,23 +150,22 @@ static void load_plan_put_message(struct load_request *request, struct text *tex
 static void load_plan_rebase(struct slice *part, const uint8_t *from, const uint8_t *to)
 {
     if (part->ptr != NULL) {
-        part->ptr = to != NULL ? to + (part->ptr - from) : NULL;
+        part->ptr = to + (part->ptr - from);
     }
 }
 
-/* Moves what was written into a block that fits: the room for heads is far more
- * than most need. */
-static bool load_plan_settle(struct load_request *request, uint8_t *block, size_t len)
+/* Moves what was written into a block that fits: the room for heads is far more than most need. */
+static bool load_plan_settle(struct load_request *request, const uint8_t *block, size_t len)
 {
-    uint8_t *fitting = malloc(len);
-    if (fitting != NULL) {
-        memcpy(fitting, block, len);
+    request->bytes = malloc(len);
+    if (request->bytes == NULL) {
+        return false;
     }
-    load_plan_rebase(&request->first, block, fitting);
-    load_plan_rebase(&request->rest, block, fitting);
-    load_plan_rebase(&request->head, block, fitting);
-    free(block);
-    return fitting != NULL;
+    memcpy(request->bytes, block, len);
+    load_plan_rebase(&request->first, block, request->bytes);
+    load_plan_rebase(&request->rest, block, request->bytes);
+    load_plan_rebase(&request->head, block, request->bytes);
+    return true;
 }
 
 /* False when there is no memory. */
@@ -199,7 +192,9 @@ static bool load_plan_write(struct load_request *request, const struct load_plan
         request->first = text_slice(&text);
     }
     ASSERT(!text.overflowed);
-    return load_plan_settle(request, block, text.len);
+    bool good = load_plan_settle(request, block, text.len);
+    free(block);
+    return good;
 }
 
 static void load_plan_take_path(void *owner, size_t index, const char *path)
@@ -311,8 +306,7 @@ bool load_plan_build(struct load_plan *plan, const struct load_spec *spec, char 
 void load_plan_free(struct load_plan *plan)
 {
     for (size_t i = 0; plan->requests != NULL && i < plan->len; i++) {
-        /* `first` is the start of the request's only block. */
-        free((void *)(uintptr_t)plan->requests[i].first.ptr);
+        free(plan->requests[i].bytes);
     }
     free(plan->requests);
     load_corpus_free(&plan->corpus);

@@ -3,16 +3,16 @@
 /*
  * load_plan - the requests, written once before the run.
  *
- * Role: builds for each body of the corpus the bytes to send and keeps what an
- * answer is compared with. Neighbouring bodies differ soon after their start,
- * and requests that are on the way at the same time are different ones: an
- * answer that went to the wrong request is seen as wrong bytes. Shared by all
- * threads, which only read it. Memory: the corpus and as much again for the
- * bytes to send, until load_plan_free.
+ * Role: builds for each body of the corpus the bytes to send and keeps what an answer is compared
+ * with. Neighbouring bodies differ soon after their start, and requests that are on the way at the
+ * same time are different ones: an answer that went to the wrong request is seen as wrong bytes.
+ * Shared by all threads, which only read it. Memory: the corpus and as much again for the bytes to
+ * send, until load_plan_free.
  */
 #include "bench/load/load_spec.h"
 
 struct load_request {
+    uint8_t *bytes;     /* What is sent; `first`, `rest` and `head` lie in it. */
     struct slice first; /* Up to the end of the preview; everything without one. */
     struct slice rest;  /* What 100 Continue asks for; empty when `first` is everything. */
     struct slice head;  /* The HTTP head that an echo gives back. */

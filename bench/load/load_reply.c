@@ -96,8 +96,8 @@ static void load_reply_keep(struct load_reply *reply, struct slice part)
 }
 
 /*
- * Takes `wanted` bytes in one piece; NULL while some are missing. They stay
- * valid until the next piece is gathered or the buffer behind `in` changes.
+ * Takes `wanted` bytes in one piece; NULL while some are missing. They stay valid until the next
+ * piece is gathered or the buffer behind `in` changes.
  */
 static const uint8_t *load_reply_gather(struct load_reply *reply, struct slice *in, size_t wanted)
 {

@@ -3,15 +3,13 @@
 /*
  * load_reply - reads one answer and says whether it is right.
  *
- * Role: takes the bytes as they arrive, checks the ICAP head, Encapsulated, the
- * HTTP head and the chunks, and compares a body that is given back with the one
- * that was sent, byte by byte. It shares no parser with the engine, so that a
- * defect of one is not believed by the other; it is stricter than a proxy would
- * be. Memory: a head that arrives in pieces is kept in a block of its own until
- * it is complete. Rules: RFC 3507 sections 4.3 (heads), 4.4 (bodies), 4.5
- * (preview), 4.6 (204), 4.7 (ISTag), and the partial content extension: a 206
- * gives the front of a body and names the byte of the original one from which
- * it goes on.
+ * Role: takes the bytes as they arrive, checks the ICAP head, Encapsulated, the HTTP head and the
+ * chunks, and compares a body that is given back with the one that was sent, byte by byte. It
+ * shares no parser with the engine, so that a defect of one is not believed by the other; it is
+ * stricter than a proxy would be. Memory: a head that arrives in pieces is kept in a block of its
+ * own until it is complete. Rules: RFC 3507 sections 4.3 (heads), 4.4 (bodies), 4.5 (preview), 4.6
+ * (204), 4.7 (ISTag), and the partial content extension: a 206 gives the front of a body and names
+ * the byte of the original one from which it goes on.
  */
 #include "base/slice.h"
 #include "bench/load/load_spec.h"
@@ -65,8 +63,7 @@ struct load_peer {
     const struct load_spec *spec;
     unsigned expect;
     bool bare_seen;
-    uint8_t bare[LOAD_BARE_LEN]; /* The first bare answer; the others must be the
-                                    same. */
+    uint8_t bare[LOAD_BARE_LEN]; /* The first bare answer; the others must be the same. */
     char server[80];             /* Service header of the first answer, or Server. */
     char istag[80];
 };
@@ -104,8 +101,8 @@ void load_reply_begin(struct load_reply *reply, const struct load_spec *spec,
                       const struct load_request *request);
 
 /*
- * Takes bytes from `*in`. DONE leaves what follows the answer, CONTINUE what
- * follows the 100, MORE leaves nothing; BAD says why in `error`.
+ * Takes bytes from `*in`. DONE leaves what follows the answer, CONTINUE what follows the 100, MORE
+ * leaves nothing; BAD says why in `error`.
  */
 enum load_reply_status load_reply_feed(struct load_reply *reply, struct load_peer *peer,
                                        struct slice *in);

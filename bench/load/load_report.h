@@ -1,12 +1,10 @@
 #pragma once
 /* SPDX-License-Identifier: MIT */
 /*
- * load_report - what one run has to say, as a block for people or as one line
- * of JSON.
+ * load_report - what one run has to say, as a block for people or as one line of JSON.
  *
- * The JSON is that of load_result_json with a few more keys on top: what was
- * asked, and the figures that scripts want most, without a way through objects
- * (p50_us, p99_us, own_share, ...).
+ * The JSON is that of load_result_json with a few more keys on top: what was asked, and the figures
+ * that scripts want most, without a way through objects (p50_us, p99_us, own_share, ...).
  */
 #include "bench/load/load_result.h"
 #include "bench/load/load_spec.h"

@@ -12,18 +12,19 @@
 #include <sys/resource.h>
 #include <time.h>
 
-/* How often the watching thread looks at the server: its CPU time when a
- * process ends. */
+/* How often the watching thread looks at the server: its CPU time when a process ends. */
 #define LOAD_WATCH_NS (50 * NS_PER_MS)
 
 /* How often it looks at flags of the threads. */
 #define LOAD_POLL_NS (2 * NS_PER_MS)
 
-/* Descriptors of a thread beside those of its connections. */
-#define LOAD_FDS_SPARE 64
+/* Descriptors beside those of connections. */
+#define LOAD_FDS_SPARE 256
 
-/* Draining lasts a time-out; what takes longer is a defect that must not hang
- * the caller. */
+/* Ports of one address that the kernel gives out by itself, with some to spare. */
+#define LOAD_PORTS_EACH 25000
+
+/* Draining lasts a time-out; what takes longer is a defect that must not hang the caller. */
 #define LOAD_DRAIN_EXTRA_NS (5 * NS_PER_SEC)
 
 struct load_run {
@@ -118,6 +119,12 @@ static void *load_run_watch(void *arg)
     return NULL;
 }
 
+static bool load_run_is_loopback(const struct load_spec *spec)
+{
+    const struct sockaddr_in *addr = (const struct sockaddr_in *)&spec->addr;
+    return spec->addr.ss_family == AF_INET && ntohl(addr->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
 static bool load_run_refuse(char *why, size_t why_cap, const char *text)
 {
     snprintf(why, why_cap, "%s", text);
@@ -136,12 +143,10 @@ static bool load_run_check(const struct load_spec *spec, char *why, size_t why_c
     if (spec->pace != LOAD_CLOSED && spec->slow_share >= 1) {
         return load_run_refuse(why, why_cap, "slow connections take no part in an open loop");
     }
-    const struct sockaddr_in *addr = (const struct sockaddr_in *)&spec->addr;
-    if (spec->sources > 0 &&
-        (spec->addr.ss_family != AF_INET || (ntohl(addr->sin_addr.s_addr) >> 24) != 127)) {
+    if (spec->sources > 0 && !load_run_is_loopback(spec)) {
         return load_run_refuse(why, why_cap,
-                               "sources are loopback addresses: the server has to "
-                               "be at one of 127.0.0.0/8");
+                               "sources are loopback addresses: the server has to be at one of "
+                               "127.0.0.0/8");
     }
     return true;
 }
@@ -154,6 +159,9 @@ static void load_run_resolve(struct load_spec *spec)
     spec->threads = MIN_OF(spec->threads, spec->connections);
     spec->pipeline = spec->close ? 1 : MAX_OF(spec->pipeline, 1U);
     spec->chunk_size = MAX_OF(spec->chunk_size, (size_t)1);
+    if (spec->sources == 0 && spec->connections > LOAD_PORTS_EACH && load_run_is_loopback(spec)) {
+        spec->sources = spec->connections / LOAD_PORTS_EACH + 1;
+    }
     spec->corpus.seed = spec->corpus.seed != 0 ? spec->corpus.seed : spec->seed;
 }
 
@@ -162,31 +170,37 @@ static unsigned load_run_conns_each(const struct load_spec *spec)
     return (spec->connections + spec->threads - 1) / spec->threads;
 }
 
-/* Room for the descriptors of each thread's connections: by a higher limit, or else by more
- * threads than were asked for. */
-static bool load_run_raise_limit(struct load_spec *spec, char *why, size_t why_cap)
+static bool load_run_set_limit(rlim_t wanted, rlim_t *out_max)
 {
     struct rlimit limit;
-    rlim_t wanted = (rlim_t)load_run_conns_each(spec) + LOAD_FDS_SPARE;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) {
         return true;
     }
-    struct rlimit raised = {.rlim_cur = wanted, .rlim_max = MAX_OF(limit.rlim_max, wanted)};
-    if (setrlimit(RLIMIT_NOFILE, &raised) == 0) {
+    *out_max = limit.rlim_max;
+    limit.rlim_cur = wanted;
+    limit.rlim_max = MAX_OF(limit.rlim_max, wanted);
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0;
+}
+
+/* Room for the descriptors of all connections: by a higher limit, or else by a table of descriptors
+ * for each thread and by more threads than were asked for. */
+static bool load_run_make_room(struct load_run *run, char *why, size_t why_cap)
+{
+    struct load_spec *spec = &run->spec;
+    rlim_t max = 0;
+    if (load_run_set_limit((rlim_t)spec->connections + LOAD_FDS_SPARE, &max)) {
         return true;
     }
-    raised = (struct rlimit){.rlim_cur = limit.rlim_max, .rlim_max = limit.rlim_max};
-    setrlimit(RLIMIT_NOFILE, &raised);
-    while (spec->threads < LOAD_THREADS_MAX &&
-           load_run_conns_each(spec) + LOAD_FDS_SPARE > limit.rlim_max) {
+    run->shared.own_files = true;
+    while (spec->threads < LOAD_THREADS_MAX && load_run_conns_each(spec) + LOAD_FDS_SPARE > max) {
         spec->threads++;
     }
-    if (load_run_conns_each(spec) + LOAD_FDS_SPARE <= limit.rlim_max) {
+    if (load_run_set_limit((rlim_t)load_run_conns_each(spec) + LOAD_FDS_SPARE, &max)) {
         return true;
     }
     snprintf(why, why_cap,
              "%u connections in %u threads need more than the %llu files that each may have open",
-             spec->connections, spec->threads, (unsigned long long)limit.rlim_max);
+             spec->connections, spec->threads, (unsigned long long)max);
     return false;
 }
 
@@ -194,7 +208,7 @@ static bool load_run_prepare(struct load_run *run, char *why, size_t why_cap)
 {
     struct load_spec *spec = &run->spec;
     load_run_resolve(spec);
-    if (!load_run_check(spec, why, why_cap) || !load_run_raise_limit(spec, why, why_cap) ||
+    if (!load_run_check(spec, why, why_cap) || !load_run_make_room(run, why, why_cap) ||
         !load_link_prepare(spec, &run->shared.tls, why, why_cap) ||
         !load_plan_build(&run->plan, spec, why, why_cap)) {
         return false;

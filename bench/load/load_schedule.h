@@ -3,11 +3,10 @@
 /*
  * load_schedule - the moments at which an open loop asks.
  *
- * Role: gives them one after the other; they do not depend on any answer. What
- * waits to be sent is not kept: the next moment stays where it is until it is
- * taken, so the backlog of a stalled server costs no memory. Several threads
- * share a rate: fixed arrivals are interleaved, Poisson arrivals are streams of
- * their own whose sum is one. Owner: a thread of the generator.
+ * Role: gives them one after the other; they do not depend on any answer. What waits to be sent is
+ * not kept: the next moment stays where it is until it is taken, so the backlog of a stalled server
+ * costs no memory. Several threads share a rate: fixed arrivals are interleaved, Poisson arrivals
+ * are streams of their own whose sum is one. Owner: a thread of the generator.
  */
 #include "bench/load/load_random.h"
 #include "bench/load/load_spec.h"

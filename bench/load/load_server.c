@@ -8,8 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The first bytes of /proc/PID/NAME as a string; false when the process is
- * gone. */
+/* The first bytes of /proc/PID/NAME as a string; false when the process is gone. */
 static bool load_server_read(pid_t pid, const char *name, char *out, size_t cap)
 {
     char path[64];
@@ -24,8 +23,8 @@ static bool load_server_read(pid_t pid, const char *name, char *out, size_t cap)
     return len > 0;
 }
 
-/* User and system time: fields 14 and 15 of /proc/PID/stat, in clock ticks; the
- * name before them ends with ')'. */
+/* User and system time: fields 14 and 15 of /proc/PID/stat, in clock ticks; the name before them
+ * ends with ')'. */
 static uint64_t load_server_ticks(const char *stat)
 {
     const char *at = strrchr(stat, ')');

@@ -3,10 +3,9 @@
 /*
  * load_server - what the server's processes cost.
  *
- * Role: reads CPU time and memory from /proc for the processes that the caller
- * named and for the children they get. A process that ends, because a shard was
- * killed, leaves the time that was seen last and is no error. Runs in: the
- * thread that watches the run.
+ * Role: reads CPU time and memory from /proc for the processes that the caller named and for the
+ * children they get. A process that ends, because a shard was killed, leaves the time that was seen
+ * last and is no error. Runs in: the thread that watches the run.
  */
 #include "bench/load/load_spec.h"
 
@@ -28,8 +27,7 @@ struct load_memory {
 /* False when one of the processes is not there. */
 bool load_server_init(struct load_server *server, const struct load_spec *spec);
 
-/* CPU time of all so far. To be asked a few times a second, so that little is
- * lost of what ends. */
+/* CPU time of all so far. To be asked a few times a second, so that little is lost of what ends. */
 uint64_t load_server_cpu_ns(struct load_server *server);
 
 struct load_memory load_server_memory(const struct load_server *server);

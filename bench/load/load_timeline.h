@@ -3,10 +3,9 @@
 /*
  * load_timeline - what happened in each part of a run.
  *
- * Role: counts by the moment at which an answer was complete. Owner: a thread
- * of the generator; those of all threads are merged at the end. Memory: at most
- * LOAD_SLOTS_MAX intervals of 4.2 KiB, touched as time goes on; a longer run
- * gets wider ones. Limits: latencies within 3 %, up to 137 s.
+ * Role: counts by the moment at which an answer was complete. Owner: a thread of the generator;
+ * those of all threads are merged at the end. Memory: at most LOAD_SLOTS_MAX intervals of 4.2 KiB,
+ * touched as time goes on; a longer run gets wider ones. Limits: latencies within 3 %, up to 137 s.
  */
 #include "bench/load/load_result.h"
 #include "bench/load/load_spec.h"
@@ -34,8 +33,7 @@ struct load_timeline {
 bool load_timeline_init(struct load_timeline *line, double interval_sec);
 void load_timeline_fini(struct load_timeline *line);
 
-/* The slot of a moment, counted from the start of measuring; NULL when no time
- * line is wanted. */
+/* The slot of a moment, counted from the start of measuring; NULL when no time line is wanted. */
 struct load_slot *load_timeline_at(struct load_timeline *line, uint64_t at_ns);
 
 void load_slot_add(struct load_slot *slot, uint64_t latency_ns);

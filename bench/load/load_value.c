@@ -43,8 +43,7 @@ bool load_value_size(const char *text, uint64_t min, uint64_t max, uint64_t *out
     return true;
 }
 
-/* A number from 0 to `max` with one of the units behind it; the last unit has
- * no word. */
+/* A number from 0 to `max` with one of the units behind it; the last unit has no word. */
 static bool load_value_number(const char *text, const struct load_value_unit *unit, double max,
                               double *out)
 {
@@ -158,8 +157,7 @@ bool load_value_refused(const char *text, enum load_refused *out)
     return true;
 }
 
-/* A part of a list as a string of its own; false when it is too long for a
- * value. */
+/* A part of a list as a string of its own; false when it is too long for a value. */
 static bool load_value_copy(struct slice part, char *out, size_t cap)
 {
     part = slice_trim(part);

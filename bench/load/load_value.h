@@ -3,9 +3,8 @@
 /*
  * load_value - values as people write them.
  *
- * Role: what the command line and the scenarios have in common: sizes, times,
- * shares, words and lists. Errors: false for what is not of the form; the
- * caller knows where it stood and says so.
+ * Role: what the command line and the scenarios have in common: sizes, times, shares, words and
+ * lists. Errors: false for what is not of the form; the caller knows where it stood and says so.
  */
 #include "bench/load/load_spec.h"
 

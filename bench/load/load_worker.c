@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -20,8 +21,7 @@
 /* Requests of an open loop that are sent before answers are looked at again. */
 #define LOAD_BATCH_MAX 32
 
-/* Connections that are being opened at the same time: below any server's listen
- * backlog. */
+/* Connections that are being opened at the same time: below any server's listen backlog. */
 #define LOAD_CONNECTING_MAX 128
 
 /* How late a change of the phase may be noticed. */
@@ -326,11 +326,11 @@ static void load_worker_wait(struct load_worker *worker, bool at_once)
     }
 }
 
-/* From here on this thread has a table of descriptors of its own; what the process had open is
- * none of its business, and must not stay open here when the process closes it. */
-static void load_worker_leave_files(struct load_worker *worker)
+/* With a table of descriptors of its own, what the process had open is none of this thread's
+ * business, and must not stay open here when the process closes it. */
+static void load_worker_open_files(struct load_worker *worker)
 {
-    if (unshare(CLONE_FILES) == 0) {
+    if (worker->shared->own_files && unshare(CLONE_FILES) == 0) {
         close_range(STDERR_FILENO + 1, UINT_MAX, 0);
     }
     worker->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
@@ -338,6 +338,11 @@ static void load_worker_leave_files(struct load_worker *worker)
 
 static void load_worker_settle(const struct load_worker *worker)
 {
+    /* TLS writes by means that cannot ask for silence. */
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &pipe, NULL);
     /* A due moment must not wait for the kernel's habit of collecting timers. */
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     if (worker->spec->cpus_len > 0) {
@@ -369,7 +374,7 @@ static void load_worker_loop(struct load_worker *worker)
 void *load_worker_run(void *arg)
 {
     struct load_worker *worker = arg;
-    load_worker_leave_files(worker);
+    load_worker_open_files(worker);
     load_worker_settle(worker);
     worker->now_ns = clock_now_ns();
     if (worker->spec->pace != LOAD_CLOSED) {

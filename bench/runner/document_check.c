@@ -116,6 +116,7 @@ static const struct document_rule document_view_common[] = {
     {"kind", DOCUMENT_TEXT, true},
     {"title", DOCUMENT_TEXT, false},
     {"text", DOCUMENT_TEXT, false},
+    {"where", DOCUMENT_OBJECT, false},
 };
 
 static const char *document_kind_name(enum document_kind kind)

@@ -58,6 +58,12 @@ function nameOf(path) {
     return {name: known.label || words[known.unit] || path, unit: known.unit};
 }
 
+/* The steps that a view is for. */
+function stepsOf(view) {
+    const wanted = Object.entries(view.where || {});
+    return report.steps.filter(step => wanted.every(([name, value]) => (step.params || {})[name] === value));
+}
+
 function isGeneratorBound(steps) {
     return steps.some(step => ['generator', 'both'].includes(find(step, 'result.limit')));
 }
@@ -76,7 +82,7 @@ function linePoints(steps, view, places) {
 }
 
 function showLines(host, view) {
-    const used = report.steps.filter(step => find(step, view.x) !== undefined && typeof find(step, view.y) === 'number');
+    const used = stepsOf(view).filter(step => find(step, view.x) !== undefined && typeof find(step, view.y) === 'number');
     const places = split(used, view.x);
     const inWords = places.some(part => typeof part.value !== 'number') || (view.log_x && places.some(part => part.value <= 0));
     const y = nameOf(view.y);
@@ -129,7 +135,7 @@ function percentOf(nines) {
 function showPercentiles(host, view) {
     const span = view.span || 'full';
     const path = view.series || 'id';
-    const series = split(report.steps, path).map(({word, steps}, number) => ({name: word, hidden: number >= COLOURS,
+    const series = split(stepsOf(view), path).map(({word, steps}, number) => ({name: word, hidden: number >= COLOURS,
         points: middleCurve(steps.map(step => curveOf(find(step, 'result.latency.' + span))))}));
     const ticks = [[0, '0'], [1 - Math.log10(5), '50 %'], [1, '90 %'], [2, '99 %'], [3, '99.9 %'], [4, '99.99 %'],
         [5, '99.999 %'], [6, '99.9999 %']];
@@ -181,7 +187,7 @@ function marksOf(steps) {
 
 function showTimeline(host, view) {
     const what = TIMELINE[view.y || 'rate'] || TIMELINE.rate;
-    const parts = split(report.steps, view.series || 'id');
+    const parts = split(stepsOf(view), view.series || 'id');
     const rounds = most(parts.map(part => part.steps.length));
     const place = make(host, 'div');
     const show = round => {
@@ -205,7 +211,7 @@ function showTimeline(host, view) {
 }
 
 function showHeat(host, view) {
-    const used = report.steps.filter(step => find(step, view.x) !== undefined && typeof find(step, view.value) === 'number');
+    const used = stepsOf(view).filter(step => find(step, view.x) !== undefined && typeof find(step, view.value) === 'number');
     const columns = split(used, view.x), rows = split(used, view.y), cells = new Map();
     rows.forEach((row, down) => split(row.steps, view.x).forEach(part => {
         const found = summarise(part.steps, view.value);

@@ -330,6 +330,22 @@ static bool report_table_has(json_t *group, json_t *view)
     return json_array_size(keys) == 0;
 }
 
+/* Whether the params of a group are those that the view is for. */
+static bool report_table_is_meant(json_t *group, json_t *view)
+{
+    json_t *params = json_object_get(json_array_get(group, 0), "params");
+    const char *name = NULL;
+    json_t *wanted = NULL;
+
+    json_object_foreach(json_object_get(view, "where"), name, wanted)
+    {
+        if (json_equal(wanted, json_object_get(params, name)) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static json_t *report_table_choose(json_t *groups, json_t *view)
 {
     json_t *chosen = json_array();
@@ -338,7 +354,7 @@ static json_t *report_table_choose(json_t *groups, json_t *view)
 
     json_array_foreach(groups, index, group)
     {
-        if (report_table_has(group, view)) {
+        if (report_table_is_meant(group, view) && report_table_has(group, view)) {
             json_array_append(chosen, group);
         }
     }

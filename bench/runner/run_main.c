@@ -234,13 +234,13 @@ static bool run_open_server(struct run *run)
     return true;
 }
 
-/* Settings that all steps have in common. */
-static json_t *run_settings(const struct sweep *sweep)
+/* Settings that all steps have in common; what a server that is not ours runs with is not known. */
+static json_t *run_settings(const struct run *run)
 {
-    const struct step *first = &sweep->steps[0];
+    const struct step *first = &run->sweep.steps[0];
     json_t *out = json_object();
 
-    for (size_t i = 0; i < first->settings_len; i++) {
+    for (size_t i = 0; run->args.target == NULL && i < first->settings_len; i++) {
         const struct step_setting *setting = &first->settings[i];
 
         if (json_object_get(first->params, setting->key) == NULL) {
@@ -287,8 +287,7 @@ static json_t *run_describe(const struct run *run, int argc, char **argv)
         (json_int_t)(run->args.has_seed ? run->args.seed : first->spec.seed), "made", made,
         "command", command, "generator", "Baleen/" BALEEN_VERSION, "machine", machine_describe(),
         "server", "target", run->args.target != NULL ? run->args.target : target, "local",
-        run->args.target == NULL, "settings", run_settings(&run->sweep), "steps", "views",
-        scenario->views);
+        run->args.target == NULL, "settings", run_settings(run), "steps", "views", scenario->views);
 
     ASSERT(document != NULL);
     free(command);

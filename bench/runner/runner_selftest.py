@@ -280,6 +280,13 @@ def check_target(checks, bench):
             document = json.load(file)
         checks.check(document["server"]["local"] is False and document["server"]["target"].endswith(str(port)),
                      "the document names it", document["server"])
+        scenario = os.path.join(bench.work, "optional.yaml")
+        with open(scenario, "w", encoding="utf-8") as file:
+            file.write("name: o\nload: {method: OPTIONS, duration: 100ms}\nengine: {optional: true, icap.preview: 7}\n"
+                       "events: [{at: 10ms, do: reload, optional: true}]\n")
+        code, out, err = bench.run("run", scenario, "--target", "127.0.0.1:%d" % port, "--json", path)
+        checks.check(code == 0 and "engine" in out and "were left out" in out,
+                     "what needs an engine of our own is left out where that may be", (code, out, err))
     finally:
         server.terminate()
         server.wait(20)

@@ -26,7 +26,7 @@ static const char *const scenario_note_names[] = {"best",  "value",  "over", "by
 static const char *const scenario_capacity_names[] = {"load", "engine", NULL};
 static const char *const scenario_view_names[] = {"kind",  "title", "text",   "rows",  "columns",
                                                   "x",     "y",     "series", "value", "span",
-                                                  "log_x", "log_y", NULL};
+                                                  "log_x", "log_y", "where",  NULL};
 static const char *const scenario_view_kinds[] = {"table",    "lines",   "percentiles",
                                                   "timeline", "heatmap", NULL};
 static const char *const scenario_events[] = {"swap", "reload", "kill-shard", "pause-shard", NULL};
@@ -525,6 +525,14 @@ static bool scenario_read_note(struct scenario_reader *reader, const struct tree
 
 static json_t *scenario_view_value(const struct tree_node *node)
 {
+    if (node->kind == TREE_MAP) {
+        json_t *params = json_object();
+
+        for (const struct tree_node *item = node->first; item != NULL; item = item->next) {
+            json_object_set_new(params, item->name, step_param(item->name, item));
+        }
+        return params;
+    }
     if (node->kind == TREE_LIST) {
         json_t *list = json_array();
 
@@ -568,7 +576,9 @@ static bool scenario_check_view_paths(const struct scenario_reader *reader,
         const bool is_path = scenario_index(singles, node->name) >= 0 &&
                              !(is_timeline && strcmp(node->name, "y") == 0);
 
-        if (scenario_index(lists, node->name) >= 0) {
+        if (strcmp(node->name, "where") == 0) {
+            good = scenario_check_where(reader, node, "views.where");
+        } else if (scenario_index(lists, node->name) >= 0) {
             good = scenario_check_view_list(reader, node);
         } else {
             good = scenario_check_kind(node, TREE_SCALAR, "views", reader->problem) &&

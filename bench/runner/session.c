@@ -24,8 +24,8 @@
 
 #define SESSION_REACH_SEC 10
 
-/* Descriptors beside those of the connections. */
-#define SESSION_FILES_RESERVE 64
+/* Descriptors of a shard beside those of its connections. */
+#define SESSION_FILES_RESERVE 512
 
 PRINTF_LIKE(2, 3)
 static bool session_fail(struct session *session, const char *format, ...)
@@ -202,13 +202,26 @@ static void session_keep_server(struct session *session, const struct load_resul
     }
 }
 
-/* Each connection needs a descriptor, on either side. */
-static bool session_has_files(const struct step *step)
+/* Each connection needs a descriptor of a shard, and shards do not get the same share of them. The
+ * generator knows how to do with less. */
+static bool session_has_files(const struct session *session, const struct step *step)
 {
     struct rlimit limit;
+    uint64_t shards = 0;
 
-    return getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
-           step->spec.connections + SESSION_FILES_RESERVE <= limit.rlim_cur;
+    if (session->engine == NULL || getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+        limit.rlim_cur <= SESSION_FILES_RESERVE) {
+        return true;
+    }
+    for (size_t i = 0; i < step->settings_len; i++) {
+        if (strcmp(step->settings[i].key, "shards") == 0) {
+            shards = strtoull(step->settings[i].value, NULL, 10);
+        }
+    }
+    if (shards == 0) { /* auto */
+        shards = (uint64_t)CPU_COUNT(&session->engine->options.cpus);
+    }
+    return step->spec.connections <= shards * (limit.rlim_cur - SESSION_FILES_RESERVE) * 9 / 10;
 }
 
 /* Runs one step; false with the reason in the session. */
@@ -258,12 +271,13 @@ static bool session_run_step(struct session *session, const struct step *step, u
 {
     struct session_outcome outcome = {0};
 
-    if (!session_has_files(step)) {
+    if (!session_has_files(session, step)) {
         if (round == 1) {
-            session_note(session,
-                         "%s was left out: %u connections need more descriptors than are allowed "
-                         "(ulimit -n)",
-                         step->id, step->spec.connections);
+            session_note(
+                session,
+                "%s was left out: %u connections need more descriptors than so many shards "
+                "may have (ulimit -n)",
+                step->id, step->spec.connections);
         }
         return true;
     }
@@ -341,10 +355,27 @@ static void session_close(struct session *session)
     }
 }
 
+/* What a server of somebody else's does without. */
+static void session_note_left_out(struct session *session)
+{
+    bool has_settings = false;
+
+    for (size_t i = 0; i < session->sweep->steps_len; i++) {
+        has_settings = has_settings || session->sweep->steps[i].settings_len > 0;
+    }
+    if (session->engine == NULL && has_settings) {
+        session_note(session, "the server was measured as it was: `engine` was left out");
+    }
+    if (session->engine == NULL && session->scenario->events_len > 0) {
+        session_note(session, "`events` were left out: the server is not ours");
+    }
+}
+
 bool session_run(struct session *session)
 {
     bool good = true;
 
+    session_note_left_out(session);
     for (unsigned round = 1; good && round <= session->rounds; round++) {
         if (session_needs_capacity(session)) {
             good = session_run_capacity(session);
