@@ -161,16 +161,21 @@ static double choose_cost(const struct choose_job *job, unsigned plan)
 
 static int choose_by_trial(struct choose_job *job, unsigned *out_plan)
 {
-    job->samples = malloc(SCAN_SAMPLES * SCAN_SAMPLE_BYTES);
-    if (!job->samples) {
+    struct scan_sample_room *room = malloc(sizeof(*room));
+
+    job->samples = malloc((size_t)SCAN_SAMPLES * SCAN_SAMPLE_BYTES);
+    if (!job->samples || !room) {
+        free(job->samples);
+        free(room);
         return choose_no_memory();
     }
+    for (unsigned kind = 0; kind < SCAN_SAMPLES; kind++) {
+        scan_sample_make((enum scan_sample)kind, room,
+                         job->samples + (size_t)kind * SCAN_SAMPLE_BYTES);
+    }
+    free(room);
     int r = 0;
 
-    for (unsigned kind = 0; r == 0 && kind < SCAN_SAMPLES; kind++) {
-        r = scan_sample_make((enum scan_sample)kind,
-                             job->samples + (size_t)kind * SCAN_SAMPLE_BYTES);
-    }
     for (unsigned plan = job->len > CHOOSE_HS_TRIED_MAX; r == 0 && plan < CHOOSE_PLANS; plan++) {
         r = choose_try(job, plan);
     }

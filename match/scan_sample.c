@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/assert.h"
-#include "base/err.h"
 #include "match/rarity.h"
-#include "match/rarity_model.h"
 #include "match/scan_choose.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* Steele, Lea and Flood's generator: any seed will do. */
@@ -20,54 +17,46 @@ static uint64_t sample_random(uint64_t *state)
 }
 
 #define SAMPLE_ORDER     3 /* Bytes that say what may come. */
-#define SAMPLE_HEADS     (1U << 14)
 #define SAMPLE_TRIES_MAX 8
-
-/* The places in a sample, those with the same hash of the bytes before them together. */
-struct sample_chain {
-    struct slice bytes;
-    uint32_t heads[SAMPLE_HEADS + 1];
-    uint16_t places[RARITY_SAMPLE_BYTES];
-};
 
 static_assert(RARITY_SAMPLE_BYTES <= UINT16_MAX + 1, "places are numbers of 16 bits");
 
 /* Of the bytes before a place. */
-static unsigned sample_hash(const struct sample_chain *chain, size_t place)
+static unsigned sample_hash(const struct scan_sample_room *room, size_t place)
 {
-    const uint8_t *before = chain->bytes.ptr + place - SAMPLE_ORDER;
+    const uint8_t *before = room->bytes.ptr + place - SAMPLE_ORDER;
     const uint32_t key = (uint32_t)before[0] | (uint32_t)before[1] << 8 | (uint32_t)before[2] << 16;
 
     return key * 0x9e3779b1U >> 18;
 }
 
-static void sample_chain_init(struct sample_chain *chain, struct slice bytes)
+static void sample_room_init(struct scan_sample_room *room, struct slice bytes)
 {
-    chain->bytes = bytes;
-    memset(chain->heads, 0, sizeof(chain->heads));
+    room->bytes = bytes;
+    memset(room->heads, 0, sizeof(room->heads));
     for (size_t place = SAMPLE_ORDER; place < bytes.len; place++) {
-        chain->heads[sample_hash(chain, place) + 1]++;
+        room->heads[sample_hash(room, place) + 1]++;
     }
-    for (unsigned i = 0; i < SAMPLE_HEADS; i++) {
-        chain->heads[i + 1] += chain->heads[i];
+    for (unsigned i = 0; i < SCAN_SAMPLE_HEADS; i++) {
+        room->heads[i + 1] += room->heads[i];
     }
     for (size_t place = bytes.len; place-- > SAMPLE_ORDER;) {
-        chain->places[--chain->heads[sample_hash(chain, place) + 1]] = (uint16_t)place;
+        room->places[--room->heads[sample_hash(room, place) + 1]] = (uint16_t)place;
     }
 }
 
 /* One of the places behind the same bytes as this one. */
-static size_t sample_chain_jump(const struct sample_chain *chain, size_t place, uint64_t random)
+static size_t sample_room_jump(const struct scan_sample_room *room, size_t place, uint64_t random)
 {
-    const unsigned hash = sample_hash(chain, place);
-    const uint32_t first = chain->heads[hash + 1];
-    const uint32_t behind = hash + 1 < SAMPLE_HEADS ? chain->heads[hash + 2]
-                                                    : (uint32_t)chain->bytes.len - SAMPLE_ORDER;
+    const unsigned hash = sample_hash(room, place);
+    const uint32_t first = room->heads[hash + 1];
+    const uint32_t behind = hash + 1 < SCAN_SAMPLE_HEADS ? room->heads[hash + 2]
+                                                         : (uint32_t)room->bytes.len - SAMPLE_ORDER;
 
     for (unsigned tries = 0; tries < SAMPLE_TRIES_MAX; tries++, random >>= 8) {
-        const size_t other = chain->places[first + random % (behind - first)];
+        const size_t other = room->places[first + random % (behind - first)];
 
-        if (memcmp(chain->bytes.ptr + place - SAMPLE_ORDER, chain->bytes.ptr + other - SAMPLE_ORDER,
+        if (memcmp(room->bytes.ptr + place - SAMPLE_ORDER, room->bytes.ptr + other - SAMPLE_ORDER,
                    SAMPLE_ORDER) == 0) {
             return other;
         }
@@ -80,25 +69,20 @@ static size_t sample_chain_jump(const struct sample_chain *chain, size_t place, 
  * by heart, as it never will those of files: Hyperscan seemed three times as fast as it is. So the
  * sample is spun out: each byte follows the three before it as it does there.
  */
-static int sample_spin(struct slice bytes, uint64_t state, uint8_t *out)
+static void sample_spin(struct scan_sample_room *room, struct slice bytes, uint64_t state,
+                        uint8_t *out)
 {
-    struct sample_chain *chain = malloc(sizeof(*chain));
     size_t place = SAMPLE_ORDER;
 
-    if (!chain) {
-        return ERR_NEW(-ENOMEM);
-    }
-    sample_chain_init(chain, bytes);
+    sample_room_init(room, bytes);
     for (size_t i = 0; i < SCAN_SAMPLE_BYTES; i++) {
         out[i] = bytes.ptr[place++];
-        place = place < bytes.len ? sample_chain_jump(chain, place, sample_random(&state))
-                                  : SAMPLE_ORDER;
+        place =
+            place < bytes.len ? sample_room_jump(room, place, sample_random(&state)) : SAMPLE_ORDER;
     }
-    free(chain);
-    return 0;
 }
 
-int scan_sample_make(enum scan_sample kind, uint8_t *out)
+void scan_sample_make(enum scan_sample kind, struct scan_sample_room *room, uint8_t *out)
 {
     uint64_t state = kind;
 
@@ -107,10 +91,10 @@ int scan_sample_make(enum scan_sample kind, uint8_t *out)
             rarity_sample(kind == SCAN_SAMPLE_TEXT ? RARITY_TEXT : RARITY_PROGRAM);
 
         ASSERT(sample.len == RARITY_SAMPLE_BYTES);
-        return ERR_PASS(sample_spin(sample, state, out));
+        sample_spin(room, sample, state, out);
+        return;
     }
     for (size_t i = 0; i < SCAN_SAMPLE_BYTES; i++) {
         out[i] = (uint8_t)(sample_random(&state) >> 56);
     }
-    return 0;
 }

@@ -51,10 +51,11 @@
  * "format" and the id and result of each step must be there; all else may be missing or null, but
  * has to be of its type. Views name values by paths of keys with dots ("id" and "round" as well as
  * "params.x"); keys that hold dots themselves are found too. Every view takes an optional "text"
- * that says what to look for, and "where": {"mix": "html"}, params of the steps it is for; "series" may be missing, and a time line's "y" is a column of its
- * rows: rate (the default), refused, errors, bytes (all a second), p50, p99, max. Steps with the
- * same id are rounds of one another: views show the median over them, and its median absolute
- * deviation. "started" lets a comparison see whether two documents were measured in turn.
+ * that says what to look for, and "where": {"mix": "html"}, params of the steps that it is for;
+ * "series" may be missing, and a time line's "y" is a column of its rows: rate (the default),
+ * refused, errors, bytes (all a second), p50, p99, max. Steps with the same id are rounds of one
+ * another: views show the median over them, and its median absolute deviation. "started" lets a
+ * comparison see whether two documents were measured in turn.
  */
 #include <jansson.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "bench/runner/derive.h"
-#include "bench/runner/document.h"
+#include "bench/runner/report_table.h"
 #include "bench/runner/summary.h"
 
 #include <criterion/criterion.h>
@@ -246,4 +246,27 @@ Test(summary, judges_by_medians_over_rounds_and_the_worst_step)
                      "highest req/s for mix html: 200 with preview off");
     json_decref(document);
     scenario_free(&scenario);
+}
+
+Test(summary, a_view_shows_the_steps_it_is_for)
+{
+    json_t *document = json_pack("{s:s, s:[]}", "format", DOCUMENT_FORMAT, "steps");
+    json_t *view = parse("{\"kind\": \"table\", \"rows\": [\"params.preview\"], \"columns\": "
+                         "[\"result.rate\"], \"where\": {\"mix\": \"html\"}}");
+
+    add_step(document, json_integer(0), "text", 1, 111);
+    add_step(document, json_integer(0), "html", 1, 222);
+    add_step(document, json_integer(64), "html", 1, 333);
+    json_t *groups = document_group(document);
+    json_t *table = report_table_view(groups, view);
+    char *text = json_dumps(json_object_get(table, "rows"), JSON_COMPACT);
+
+    cr_expect_eq(json_array_size(json_object_get(table, "rows")), 2u, "%s", text);
+    cr_expect_null(strstr(text, "111"));
+    cr_expect_not_null(strstr(text, "222"));
+    free(text);
+    json_decref(table);
+    json_decref(groups);
+    json_decref(view);
+    json_decref(document);
 }

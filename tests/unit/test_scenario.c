@@ -335,6 +335,8 @@ Test(scenario, refuses_wrong_events_goals_and_views)
             "f:2: views.kind: 'pie' is not one of table, lines, percentiles, timeline, heatmap");
     refused("name: a\nviews: [{kind: lines, title: t, x: params.mix}]",
             "f:2: views: 'mix' is no axis of sweep");
+    refused("name: a\nviews: [{kind: timeline, title: t, where: {mix: text}}]",
+            "f:2: views.where: 'mix' is no axis of sweep");
     refused("name: a\nnotes: [{best: most, value: result.rate, over: preview}]",
             "f:2: notes.best: 'most' is not highest or lowest");
 }
