@@ -11,10 +11,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONN_INBOX_STOP   BODY_BLOCK_BYTES
-#define CONN_INBOX_RESUME KIB(16)
-#define CONN_PROBE_NS     (5 * NS_PER_SEC)
-#define CONN_LINGER_NS    (5 * NS_PER_SEC)
+#define CONN_INBOX_STOP    BODY_BLOCK_BYTES
+#define CONN_INBOX_WAITING (BODY_BLOCK_BYTES / 2)
+#define CONN_INBOX_RESUME  KIB(16)
+#define CONN_PROBE_NS      (5 * NS_PER_SEC)
+#define CONN_LINGER_NS     (5 * NS_PER_SEC)
 
 /* Blocks that no inbox takes: who waits must not have those fail who have begun. */
 #define CONN_BLOCKS_SPARE 16
@@ -292,6 +293,20 @@ void conn_run(struct conn *conn)
     conn_reap(conn);
 }
 
+/*
+ * Bytes after which receiving stops. Who waits for admission has a block as soon as anything has
+ * come, and may fill half of it: most requests are no longer, and stopping and starting for each of
+ * them costs more than the request's head does.
+ */
+static size_t conn_inbox_most(const struct conn *conn)
+{
+    if (body_store_is_low(&conn->shard->store, 0)) {
+        return 0;
+    }
+    return conn->txn && !list_is_empty(&conn->txn->wait_node) ? CONN_INBOX_WAITING
+                                                              : CONN_INBOX_STOP;
+}
+
 /* What is left of a receive moves to the inbox, because its buffer goes back to the ring. */
 static void conn_keep_rest(struct conn *conn)
 {
@@ -302,11 +317,8 @@ static void conn_keep_rest(struct conn *conn)
         conn_abort(conn, REASON_no_memory);
         return;
     }
-    const bool waits = body_store_is_low(&conn->shard->store, 0) ||
-                       (conn->txn && !list_is_empty(&conn->txn->wait_node));
-    const size_t most = waits ? 0 : CONN_INBOX_STOP;
-
-    if (conn->inbox_len > most && !conn->paused && ring_op_pending(&conn->recv_op)) {
+    if (conn->inbox_len > conn_inbox_most(conn) && !conn->paused &&
+        ring_op_pending(&conn->recv_op)) {
         conn->paused = true;
         ring_recv_stop(conn->shard->ring, &conn->recv_op);
     }
