@@ -837,12 +837,13 @@ static void piece_begin(struct normal_html *html, uint8_t c)
  * Once for each view: with everything inlined the compiler keeps the state in registers and leaves
  * out what the other view is for.
  */
-static inline const uint8_t *html_run_bytes(struct normal_html *html, const uint8_t *at,
-                                            const uint8_t *end, uint8_t **out,
-                                            const uint8_t *out_end, enum normal_view view,
-                                            unsigned stop)
+static inline const uint8_t *html_run_bytes(struct normal_html *html, struct slice in,
+                                            uint8_t **out, const uint8_t *out_end,
+                                            enum normal_view view, unsigned stop)
 {
     struct normal_html local = *html;
+    const uint8_t *at = in.ptr;
+    const uint8_t *end = in.ptr + in.len;
     uint8_t *to = *out;
 
     local.view = (uint8_t)view;
@@ -863,18 +864,20 @@ static inline const uint8_t *html_run_bytes(struct normal_html *html, const uint
     return at;
 }
 
-__attribute__((flatten)) static const uint8_t *
-html_run_nocomment(struct normal_html *html, const uint8_t *at, const uint8_t *end, uint8_t **out,
-                   const uint8_t *out_end, unsigned stop)
+__attribute__((flatten)) static const uint8_t *html_run_nocomment(struct normal_html *html,
+                                                                  struct slice in, uint8_t **out,
+                                                                  const uint8_t *out_end,
+                                                                  unsigned stop)
 {
-    return html_run_bytes(html, at, end, out, out_end, NORMAL_NOCOMMENT, stop);
+    return html_run_bytes(html, in, out, out_end, NORMAL_NOCOMMENT, stop);
 }
 
-__attribute__((flatten)) static const uint8_t *
-html_run_notags(struct normal_html *html, const uint8_t *at, const uint8_t *end, uint8_t **out,
-                const uint8_t *out_end, unsigned stop)
+__attribute__((flatten)) static const uint8_t *html_run_notags(struct normal_html *html,
+                                                               struct slice in, uint8_t **out,
+                                                               const uint8_t *out_end,
+                                                               unsigned stop)
 {
-    return html_run_bytes(html, at, end, out, out_end, NORMAL_NOTAGS, stop);
+    return html_run_bytes(html, in, out, out_end, NORMAL_NOTAGS, stop);
 }
 
 /* What may be a whole reference; how much of it was taken, or 0 when it looks like none. */
@@ -930,8 +933,10 @@ static const uint8_t *html_run_piece(struct normal_html *html, const uint8_t *fr
                 continue;
             }
         }
-        at = html->view == NORMAL_NOTAGS ? html_run_notags(html, at, end, out, out_end, stop)
-                                         : html_run_nocomment(html, at, end, out, out_end, stop);
+        const struct slice rest = slice_from(at, (size_t)(end - at));
+
+        at = html->view == NORMAL_NOTAGS ? html_run_notags(html, rest, out, out_end, stop)
+                                         : html_run_nocomment(html, rest, out, out_end, stop);
     }
     const size_t word_len = piece_word_len(from, at);
 

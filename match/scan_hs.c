@@ -148,7 +148,7 @@ static void stream_give(void *memory)
  */
 static void *scratch_take(size_t len)
 {
-    const size_t cap = (len + 2 * SCAN_ALIGN - 1) & ~(size_t)(SCAN_ALIGN - 1);
+    const size_t cap = (len + 2 * (size_t)SCAN_ALIGN - 1) & ~(size_t)(SCAN_ALIGN - 1);
     void *memory = aligned_alloc(SCAN_ALIGN, cap);
 
     if (memory) {

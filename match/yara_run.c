@@ -259,8 +259,13 @@ bool yara_run_close_slice(struct yara_run **run)
 
 void yara_run_close(struct yara_run *run)
 {
-    while (!yara_run_close_slice(&run)) {
+    if (run == NULL) {
+        return;
     }
+    for (uint32_t i = 0; i < run->len; i++) {
+        run_unload(run, i);
+    }
+    run_free(run);
 }
 
 bool yara_run_knows(const struct yara_run *run, uint64_t serial, uint32_t ruleset)

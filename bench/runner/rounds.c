@@ -7,10 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROUNDS_TRIM       0.2
-#define ROUNDS_TRIM_MIN   7 /* With fewer a side trimming costs more than it saves. */
-#define ROUNDS_STEPS_MAX  300
-#define ROUNDS_TINY       1e-300
+#define ROUNDS_TRIM      0.2
+#define ROUNDS_TRIM_MIN  7 /* With fewer a side trimming costs more than it saves. */
+#define ROUNDS_STEPS_MAX 300
+#define ROUNDS_TINY      1e-300
 
 /* Up to so many rounds a side the rank test counts all orders; above it takes the normal
  * distribution, which is near enough by then. */
