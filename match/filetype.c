@@ -253,9 +253,13 @@ static bool head_is_page(struct slice head)
     if (!memchr(head.ptr, 0, head.len)) {
         return filetype_find_page(head) < head.len;
     }
-    for (size_t i = 0; i < head.len; i++) {
-        narrow[len] = head.ptr[i];
-        len += head.ptr[i] != 0;
+    for (size_t zero = slice_find(head, 0);; zero = slice_find(head, 0)) {
+        memcpy(narrow + len, head.ptr, zero);
+        len += zero;
+        if (zero == head.len) {
+            break;
+        }
+        head = slice_skip(head, zero + 1);
     }
     return filetype_find_page(slice_from(narrow, len)) < len;
 }
