@@ -12,11 +12,11 @@
 
 /*
  * What a refusal costs, most of it in the kernel: the client's next connection is accepted, read,
- * answered and closed. A twentieth of the core may go into that, and for a while more.
+ * answered and closed. A twentieth of the core may go into that, and twenty milliseconds at once.
  */
-#define ADMISSION_REFUSAL_NS       (20 * NS_PER_US)
+#define ADMISSION_REFUSAL_NS       (15 * NS_PER_US)
 #define ADMISSION_REFUSAL_SHARE    20
-#define ADMISSION_REFUSAL_SPARE_NS (100 * NS_PER_MS)
+#define ADMISSION_REFUSAL_SPARE_NS (20 * NS_PER_MS)
 
 /*
  * Where requests are as cheap as their refusal, refusing all that is too much would leave no time
