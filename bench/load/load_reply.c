@@ -74,11 +74,6 @@ void load_reply_begin(struct load_reply *reply, const struct load_spec *spec,
     };
 }
 
-bool load_reply_has_begun(const struct load_reply *reply)
-{
-    return reply->pieces_len > 0 || reply->code != 0;
-}
-
 static enum load_reply_status load_reply_fail(struct load_reply *reply, enum load_error error)
 {
     reply->error = error;

@@ -107,7 +107,4 @@ void load_reply_begin(struct load_reply *reply, const struct load_spec *spec,
 enum load_reply_status load_reply_feed(struct load_reply *reply, struct load_peer *peer,
                                        struct slice *in);
 
-/* Did the bytes of an answer begin to come. */
-bool load_reply_has_begun(const struct load_reply *reply);
-
 void load_reply_fini(struct load_reply *reply);
