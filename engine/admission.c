@@ -65,6 +65,17 @@ enum admission_result admission_probe(const struct txn *txn)
     return ADMISSION_OK;
 }
 
+/* Will there be room for it when all who wait here have begun? The standard profile need not ask.
+ */
+static bool admission_has_room_behind(const struct txn *txn)
+{
+    struct shard *shard = txn->shard;
+
+    return txn->route.profile == CONFIG_PROFILE_STANDARD ||
+           shard_sum_active(shard) + shard->counters->requests_waiting <
+               txn->generation->file->queue_threshold;
+}
+
 static void admission_notify_busy(struct shard *shard)
 {
     if (!shard->notified_busy && shard->current->config->admission_notify) {
@@ -98,10 +109,9 @@ enum admission_result admission_enter(struct txn *txn)
     if (result == ADMISSION_OK && admission_memory_low(shard)) {
         result = ADMISSION_WAIT;
     }
-    /* Who waits already goes first. */
+    /* Who waits already goes first, and takes the room first. */
     if (result == ADMISSION_OK && !list_is_empty(&shard->waiting)) {
-        result =
-            txn->route.profile == CONFIG_PROFILE_STANDARD ? ADMISSION_WAIT : ADMISSION_REFUSE_QUEUE;
+        result = admission_has_room_behind(txn) ? ADMISSION_WAIT : ADMISSION_REFUSE_QUEUE;
     }
     if (result != ADMISSION_OK && result != ADMISSION_WAIT && !admission_may_refuse(shard)) {
         result = ADMISSION_WAIT;

@@ -5,9 +5,10 @@
  *
  * Role: counts requests begun and not answered against the queue threshold of the whole engine, and
  * connections against icap.max_connections. Over it the guide profile is refused with 506, as long
- * as refusing does not take the time of those who are admitted; the standard profile waits in line,
- * with a deadline, and then gets the overload policy's answer, because clients such as Squid take
- * every 5xx for a failure of the service. Contract sections 2 and 3.
+ * as refusing does not take the time of those who are admitted; after that it waits in line, with a
+ * deadline, and is refused then. The standard profile always waits in line, and then gets the
+ * overload policy's answer, because clients such as Squid take every 5xx for a failure of the
+ * service. Contract sections 2 and 3.
  */
 #include "base/macro.h"
 

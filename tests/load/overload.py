@@ -17,6 +17,9 @@ import servers
 THRESHOLD = 3
 WAITING = 60
 BURST = 100
+
+# Without a hash for every body an answer is there in the middle of a turn of the loop, not at its end.
+PLAIN_SET = os.path.join(os.path.dirname(__file__), '..', '..', 'defs', 'set')
 GUIDE = 'SYMCScanResp-AV'
 STANDARD = 'AVSCAN'
 WAIT_SECONDS = 1.0
@@ -162,6 +165,31 @@ def check_burst(checks, arguments):
     checks.check(engine.stop() == 0, 'the engine ended in order')
 
 
+def check_line(checks, arguments):
+    """Room that comes free goes to those who wait first; what is left of it is no reason to refuse."""
+    engine = kit.start_engine(arguments, PLAIN_SET, shards=1, admission__queue_threshold=THRESHOLD)
+    held = hold(engine, THRESHOLD)
+    waiter = kit.Client(engine)
+    waiter.send(kit.respmod_heads(STANDARD, ['Allow: 204']) + kit.chunked(b'x'))
+    servers.wait_until(lambda: engine.control('status')['totals']['requests_waiting'] == 1, 5)
+    late = kit.Client(engine)
+    servers.wait_until(lambda: engine.control('status')['totals']['connections'] == THRESHOLD + 2, 5)
+    pid = engine.shard_pids()[0]
+    os.kill(pid, signal.SIGSTOP)
+    for client in held:
+        client.send(b'0\r\n\r\n')
+    time.sleep(0.05)
+    late.send(kit.respmod_heads(GUIDE, ['Allow: 204']) + kit.chunked(b'x'))
+    os.kill(pid, signal.SIGCONT)
+    answers = [client.receive(service=GUIDE).status for client in held + [late]]
+    checks.check(set(answers) == {204}, 'a line that the room lasts for: nobody is refused', answers)
+    checks.check(waiter.receive(service=STANDARD).status == 204, 'who waited is answered')
+    for client in held + [late, waiter]:
+        client.close()
+    kit.check_settles(checks, engine)
+    checks.check(engine.stop() == 0, 'the engine ended in order')
+
+
 class Rush:
     """Threads that ask without a pause, some of each profile."""
 
@@ -223,6 +251,7 @@ def main():
     checks.check(kit.restarts(engine.control('status')) == 0, 'no shard died')
     check_expiry(checks, arguments)
     check_burst(checks, arguments)
+    check_line(checks, arguments)
     return checks.finish(engine)
 
 
